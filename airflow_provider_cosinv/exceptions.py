@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The errors of this package, one tree.
+
+::
+
+    COSInventoryError
+    ├── COSInventoryConfigurationError    a wrong value, found before any request (also a ValueError)
+    ├── COSInventoryRequestError          COS refused the request; sending it again cannot help
+    │   ├── COSInventoryPermissionError   403: credentials, signature, clock or missing permission
+    │   ├── COSInventoryNotFoundError     404: no such bucket, object or inventory
+    │   └── COSInventoryDuplicateError    the inventory id is in use (DuplicateInventoryId)
+    ├── COSInventoryTransientError        network fault, time-out or 5xx: the same request may succeed later
+    │   └── COSInventoryThrottledError    COS asked to slow down
+    ├── COSInventoryCorruptReportError    a report that is not what its manifest says
+    └── COSInventoryTimeoutError          no report in time
+
+The dotted names are stable: an Airflow 3.3 retry policy may match on them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_DETAILS = ("code", "status", "request_id", "trace_id", "bucket", "key", "line", "parameter", "hint")
+
+
+class COSInventoryError(Exception):
+    """
+    Base of every error that this package raises on purpose.
+
+    :param message: what happened, in one sentence
+    :param code: the error code of COS, such as ``NoSuchBucket``
+    :param status: the HTTP status of the answer
+    :param request_id: ``x-cos-request-id`` of the answer; Tencent's support asks for it
+    :param trace_id: ``x-cos-trace-id`` of the answer
+    :param bucket: full name of the bucket concerned, ``name-APPID``
+    :param key: key of the object concerned
+    :param line: line of the data file concerned, from 1
+    :param parameter: the parameter or element with the wrong value
+    :param hint: what to do about it
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        trace_id: str | None = None,
+        bucket: str | None = None,
+        key: str | None = None,
+        line: int | None = None,
+        parameter: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+        self.request_id = request_id
+        self.trace_id = trace_id
+        self.bucket = bucket
+        self.key = key
+        self.line = line
+        self.parameter = parameter
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return the message, the details that are known, and the hint."""
+        labels = {
+            "parameter": self.parameter,
+            "bucket": self.bucket,
+            "key": self.key,
+            "line": self.line,
+            "code": self.code,
+            "status": self.status,
+            "request id": self.request_id,
+            "trace id": self.trace_id,
+        }
+        known = ", ".join(f"{label}: {value}" for label, value in labels.items() if value is not None)
+        text = f"{self.message} ({known})" if known else self.message
+        return f"{text} {self.hint}" if self.hint else text
+
+    def details(self) -> dict[str, Any]:
+        """Return the keyword arguments that are set, JSON-able."""
+        return {name: value for name in _DETAILS if (value := getattr(self, name)) is not None}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the error as JSON-able data, for a trigger event; see :func:`error_from_dict`."""
+        return {"error": type(self).__name__, "message": self.message, **self.details()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by message and attributes, notes among them, in every subclass alike."""
+        return type(self), (self.message,), self.__dict__
+
+
+class COSInventoryConfigurationError(COSInventoryError, ValueError):
+    """A parameter, connection field or configuration element has a wrong value."""
+
+
+class COSInventoryRequestError(COSInventoryError):
+    """COS refused the request, or answered what cannot be read; sending it again cannot help."""
+
+
+class COSInventoryPermissionError(COSInventoryRequestError):
+    """COS knows the caller too little: credentials, signature, clock or missing permission."""
+
+
+class COSInventoryNotFoundError(COSInventoryRequestError):
+    """The bucket, object or inventory does not exist."""
+
+
+class COSInventoryDuplicateError(COSInventoryRequestError):
+    """The inventory id was used before: today, by an unfinished job, or by a periodic inventory."""
+
+
+class COSInventoryTransientError(COSInventoryError):
+    """The network or the service failed for now; the same request may succeed later."""
+
+
+class COSInventoryThrottledError(COSInventoryTransientError):
+    """COS asked to slow down (``SlowDown``)."""
+
+
+class COSInventoryCorruptReportError(COSInventoryError):
+    """A manifest or data file is not what its checksum, size or schema says."""
+
+
+class COSInventoryTimeoutError(COSInventoryError):
+    """No verified report appeared in time."""
+
+
+def _family(cls: type[COSInventoryError]) -> dict[str, type[COSInventoryError]]:
+    found = {cls.__name__: cls}
+    for child in cls.__subclasses__():
+        found.update(_family(child))
+    return found
+
+
+def error_from_dict(data: dict[str, Any]) -> COSInventoryError:
+    """
+    Return the error that :meth:`COSInventoryError.as_dict` wrote.
+
+    An unknown class name (a trigger of a newer release) gives the base class, with the same text.
+    """
+    details = {name: data[name] for name in _DETAILS if name in data}
+    cls = _family(COSInventoryError).get(data.get("error", ""), COSInventoryError)
+    return cls(data["message"], **details)

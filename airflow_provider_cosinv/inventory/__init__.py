@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The domain: configuration, job, report layout, manifest, records. Needs neither Airflow nor a client of COS."""
+
+from __future__ import annotations
+
+from airflow_provider_cosinv.inventory.bucket import BucketName
+from airflow_provider_cosinv.inventory.configuration import (
+    Destination,
+    InventoryConfiguration,
+    InventoryFilter,
+    Schedule,
+    Tag,
+)
+from airflow_provider_cosinv.inventory.fields import STANDARD_FIELDS
+from airflow_provider_cosinv.inventory.identity import TaskIdentity, derive_inventory_id
+from airflow_provider_cosinv.inventory.job import InventoryJob
+from airflow_provider_cosinv.inventory.manifest import DataFile, DataFileDict, Manifest, parse_manifest
+from airflow_provider_cosinv.inventory.records import InventoryRecord
+from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
+
+__all__ = [
+    "STANDARD_FIELDS",
+    "BucketName",
+    "DataFile",
+    "DataFileDict",
+    "Destination",
+    "InventoryConfiguration",
+    "InventoryFilter",
+    "InventoryJob",
+    "InventoryRecord",
+    "Manifest",
+    "ReportSearch",
+    "Schedule",
+    "Sighting",
+    "Tag",
+    "TaskIdentity",
+    "derive_inventory_id",
+    "parse_manifest",
+]

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an inventory shall contain and where it goes: the element ``InventoryConfiguration`` (436/30625, 436/46869)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id, check_region
+from airflow_provider_cosinv.inventory.fields import STANDARD_FIELDS, check_optional_fields
+
+INCLUDED_OBJECT_VERSIONS = ("Current", "All")
+FREQUENCIES = ("Daily", "Weekly", "Monthly")
+ENCRYPTION = "SSE-COS"
+_LAST_DAY = 31
+_NUMBER = re.compile(r"[0-9]+")
+# What XML 1.0 cannot carry, and the carriage return, which it turns into a line feed.
+_NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _refuse(parameter: str, message: str, hint: str) -> COSInventoryConfigurationError:
+    return COSInventoryConfigurationError(message, parameter=parameter, hint=hint)
+
+
+def _check_text(value: object, parameter: str) -> None:
+    if not isinstance(value, str):
+        raise _refuse(parameter, f"{value!r} is no text.", "Give text.")
+    if found := _NOT_IN_XML.search(value):
+        raise _refuse(
+            parameter, f"{value!r} has the character {found[0]!r}, which XML cannot carry.", "Use a value without it."
+        )
+
+
+def _is_number(value: object) -> bool:
+    # Not str.isdigit, which takes the digits of every script.
+    return isinstance(value, str) and _NUMBER.fullmatch(value) is not None
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One object tag that a filter asks for."""
+
+    key: str
+    value: str
+
+
+def _check_tag(tag: object) -> None:
+    if not isinstance(tag, Tag):
+        raise _refuse("tags", f"{tag!r} is no tag.", 'Give tags, such as Tag("age", "18").')
+    _check_text(tag.key, "tags")
+    _check_text(tag.value, "tags")
+    if not tag.key:
+        raise _refuse("tags", "A tag has an empty key.", "Name each tag's key.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InventoryFilter:
+    """
+    Which objects are listed; every condition must hold.
+
+    :param prefix: keys that begin with it
+    :param tags: objects that carry all of these tags; needs the optional field ``Tag``
+    :param storage_classes: objects of one of these classes, such as ``STANDARD`` (in the Go SDK, on no page)
+    :param created_after: aware; the API page says created, the console says modified
+    :param created_before: aware
+    """
+
+    prefix: str | None = None
+    tags: tuple[Tag, ...] = ()
+    storage_classes: tuple[str, ...] = ()
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without COS."""
+        for name, moment in (("created_after", self.created_after), ("created_before", self.created_before)):
+            if moment is not None and (not isinstance(moment, datetime) or moment.utcoffset() is None):
+                raise _refuse(
+                    name, f"{moment!r} is no time with a zone.", "Give an aware time, such as 2026-01-31T00:00:00Z."
+                )
+        if self.created_after and self.created_before and self.created_after > self.created_before:
+            raise _refuse(
+                "created_after",
+                f"created_after {self.created_after} is later than created_before {self.created_before}.",
+                "Swap them.",
+            )
+        if self.prefix is not None:
+            _check_text(self.prefix, "prefix")
+        for tag in self.tags:
+            _check_tag(tag)
+        if isinstance(self.storage_classes, str):
+            raise _refuse("storage_classes", f"{self.storage_classes!r} is no list.", 'Give ("STANDARD",), for one.')
+        for storage_class in self.storage_classes:
+            _check_text(storage_class, "storage_classes")
+            if not storage_class or storage_class != storage_class.strip():
+                raise _refuse("storage_classes", f"{storage_class!r} is no class.", "Name it, such as STANDARD.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """
+    Where COS writes the report.
+
+    :param bucket: full name; the same region as the source bucket
+    :param region: the bucket's region
+    :param prefix: COS appends a slash to it
+    :param account_id: UIN of the bucket's owner, such as ``100000000001``
+    :param encryption: None or ``SSE-COS``
+    :param file_format: ``CSV``; other values appear in rules made elsewhere and cannot be submitted
+    """
+
+    bucket: str
+    region: str
+    prefix: str | None = None
+    account_id: str | None = None
+    encryption: str | None = None
+    file_format: str = "CSV"
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without COS."""
+        BucketName.parse(self.bucket, parameter="destination_bucket")
+        check_region(self.region, parameter="destination region")
+        if self.prefix is not None:
+            _check_text(self.prefix, "destination_prefix")
+        if self.encryption not in (None, ENCRYPTION):
+            raise _refuse("encryption", f"{self.encryption!r} is not an encryption.", f"Use None or {ENCRYPTION}.")
+        if self.account_id is not None and not _is_number(self.account_id):
+            raise _refuse(
+                "account_id",
+                f"{self.account_id!r} is not an account.",
+                'Give the UIN of the destination bucket\'s owner as text, such as "100000000001", or leave it out.',
+            )
+
+    def check_same_region(self, region: str) -> None:
+        """
+        Refuse a destination in another region than the source bucket (436/30622).
+
+        :param region: the source bucket's
+        :raises COSInventoryConfigurationError: where the two differ
+        """
+        if self.region != region:
+            raise _refuse(
+                "destination_bucket",
+                f"The destination {self.bucket} is in {self.region}, the source bucket in {region}.",
+                "COS writes a report only to a bucket of the same region.",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """
+    When a periodic inventory is taken.
+
+    :param frequency: ``Daily``, ``Weekly`` or ``Monthly``
+    :param monthly_date: day of the month, 1 to 31; with ``Monthly`` only
+    """
+
+    frequency: str
+    monthly_date: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without COS."""
+        if self.frequency not in FREQUENCIES:
+            raise _refuse("frequency", f"{self.frequency!r} is not a frequency.", f"Use {', '.join(FREQUENCIES)}.")
+        if self.monthly_date is not None and self.frequency != "Monthly":
+            raise _refuse("monthly_date", f"A {self.frequency} inventory has no day of the month.", "Leave it out.")
+        # A bool is an int, too, and would be written as a word.
+        if self.monthly_date is not None and (
+            type(self.monthly_date) is not int or not 1 <= self.monthly_date <= _LAST_DAY
+        ):
+            raise _refuse("monthly_date", f"{self.monthly_date!r} is no day of a month.", "Use 1 to 31.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InventoryConfiguration:
+    """
+    One inventory: what it contains and where it goes.
+
+    :param inventory_id: letters, digits, ``-``, ``_``, ``.``; at most 64
+    :param destination: where the report goes
+    :param included_object_versions: ``Current`` or ``All``
+    :param filter: which objects are listed
+    :param optional_fields: the columns beside Appid, Bucket and Key; every standard one by default
+    :param schedule: for a periodic inventory (PUT); a one-time inventory (POST) has none
+    :param is_enabled: for a periodic inventory; a one-time inventory has no such element
+    :raises COSInventoryConfigurationError: where a value is wrong; ``parameter`` names it
+    """
+
+    inventory_id: str
+    destination: Destination
+    included_object_versions: str = "Current"
+    filter: InventoryFilter = field(default_factory=InventoryFilter)
+    optional_fields: tuple[str, ...] = STANDARD_FIELDS
+    schedule: Schedule | None = None
+    is_enabled: bool = True
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without COS."""
+        check_inventory_id(self.inventory_id)
+        if self.included_object_versions not in INCLUDED_OBJECT_VERSIONS:
+            raise _refuse(
+                "included_object_versions",
+                f"{self.included_object_versions!r} is not a choice of versions.",
+                f"Use {' or '.join(INCLUDED_OBJECT_VERSIONS)}.",
+            )
+        check_optional_fields(self.optional_fields)
+        if self.filter.tags and "Tag" not in self.optional_fields:
+            raise _refuse(
+                "optional_fields",
+                "The filter asks for tags, but the field Tag is not among the optional fields.",
+                'COS needs both (436/30625): add "Tag" to optional_fields.',
+            )
+
+    @classmethod
+    def from_xml(cls, document: Any) -> InventoryConfiguration:
+        """
+        Read the element ``InventoryConfiguration``.
+
+        :param document: the bytes of an XML document, or its element
+        :raises COSInventoryConfigurationError: where the XML or a value in it is wrong
+        """
+        from airflow_provider_cosinv.inventory.configuration_xml import read  # the two modules need each other
+
+        return read(document)
+
+    def to_post_xml(self) -> bytes:
+        """
+        Return the body of POST Bucket inventory: neither ``IsEnabled`` nor ``Schedule`` (436/46869).
+
+        :raises COSInventoryConfigurationError: where the configuration cannot be submitted
+        """
+        from airflow_provider_cosinv.inventory.configuration_xml import write_one_time
+
+        return write_one_time(self)
+
+    def to_put_xml(self) -> bytes:
+        """
+        Return the body of PUT Bucket inventory (436/30625).
+
+        :raises COSInventoryConfigurationError: where it has no schedule
+        """
+        from airflow_provider_cosinv.inventory.configuration_xml import write_periodic
+
+        return write_periodic(self)

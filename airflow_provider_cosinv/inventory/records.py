@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One typed row of a report, and how its columns are read (436/30622, "Inventory List Content")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from airflow_provider_cosinv.inventory.fields import METADATA_PREFIX
+
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_INTEGER = re.compile(r"[0-9]+")
+_ISO = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:\.(\d+))?\s*(?:(Z|UTC)|([+-]\d{2}):?(\d{2}))?", re.IGNORECASE
+)
+# Not all that email.utils takes: it reads CST, China's time, as America's.
+_HTTP_DATE = re.compile(r"\w{3}, \d{1,2} \w{3} \d{4} \d{2}:\d{2}:\d{2} (?:GMT|UTC|[+-]\d{4})", re.ASCII)
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+
+
+class InventoryRecord(NamedTuple):
+    """
+    One object, or object version, of the source bucket; None where the report has no such column or no value.
+
+    A named tuple, not a dataclass: a report has up to billions of them.
+
+    :param key: decoded
+    :param appid: of the source bucket's owner
+    :param bucket: as COS writes it, which may be without the APPID
+    :param size: bytes
+    :param last_modified: aware
+    :param etag: without quotes
+    :param storage_class: as COS writes it, such as ``STANDARD`` or ``Standard``
+    :param tag: the tags as COS writes them; :meth:`tags` reads them
+    :param metadata: the ``x-cos-meta-*`` columns by name
+    :param other: columns that this release does not know, as text, by name
+    """
+
+    key: str
+    appid: str | None = None
+    bucket: str | None = None
+    version_id: str | None = None
+    is_latest: bool | None = None
+    is_delete_marker: bool | None = None
+    size: int | None = None
+    last_modified: datetime | None = None
+    etag: str | None = None
+    storage_class: str | None = None
+    is_multipart_uploaded: bool | None = None
+    replication_status: str | None = None
+    tag: str | None = None
+    crc64: int | None = None
+    metadata: Mapping[str, str | None] = {}
+    other: Mapping[str, str | None] = {}
+
+    def tags(self) -> dict[str, str]:
+        """
+        Return the object's tags, read as ``key=value&key=value`` with percent-encoding.
+
+        How COS writes them is not documented; :attr:`tag` has the text as it came.
+        """
+        return dict(parse_qsl(self.tag or "", keep_blank_values=True))
+
+
+def decode_key(text: str) -> str:
+    """
+    Return a key as the object has it: percent-decoded, with ``+`` left alone.
+
+    :raises ValueError: where a ``%`` does not begin an escape, or the bytes are not UTF-8: a key read in
+        another way would name another object
+    """
+    if "%" not in text:
+        return text
+    if found := _BAD_ESCAPE.search(text):
+        raise ValueError(f"{text!r} has a % at character {found.start() + 1} that begins no escape")
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{text!r} is not UTF-8 when decoded") from error
+
+
+def parse_timestamp(text: str) -> datetime:
+    """
+    Return a time as an aware one: ISO 8601, an HTTP date or Unix seconds. Without a zone it is UTC.
+
+    The format is not documented; these are what COS writes elsewhere.
+    """
+    if match := _ISO.fullmatch(text):
+        day, clock, fraction, _, hours, minutes = match.groups()
+        micros = (fraction or "")[:6].ljust(6, "0")
+        zone = f"{hours}:{minutes}" if hours else "+00:00"
+        return datetime.fromisoformat(f"{day}T{clock}.{micros}{zone}")
+    if _INTEGER.fullmatch(text):
+        return datetime.fromtimestamp(int(text), timezone.utc)
+    if _HTTP_DATE.fullmatch(text):
+        # A zone of -0000 gives a naive time.
+        moment = parsedate_to_datetime(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    raise ValueError(f"{text!r} is no time that COS writes")
+
+
+def parse_boolean(text: str) -> bool:
+    """Return a boolean, whatever its case."""
+    try:
+        return _BOOLEANS[text.lower()]
+    except KeyError:
+        raise ValueError(f"{text!r} is no boolean") from None
+
+
+def parse_integer(text: str) -> int:
+    """Return a number of digits alone: Python's ``int`` would take ``1_0`` and ``+1`` too."""
+    if not _INTEGER.fullmatch(text):
+        raise ValueError(f"{text!r} is no number")
+    return int(text)
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _unquoted(text: str) -> str:
+    return text.strip('"')
+
+
+# Column, field, reader. A page and the console differ in the spelling of the delete marker's column.
+_COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "appid": ("appid", _text),
+    "bucket": ("bucket", _text),
+    "key": ("key", decode_key),
+    "versionid": ("version_id", _text),
+    "islatest": ("is_latest", parse_boolean),
+    "isdeletemarker": ("is_delete_marker", parse_boolean),
+    "deletemarker": ("is_delete_marker", parse_boolean),
+    "size": ("size", parse_integer),
+    "lastmodifieddate": ("last_modified", parse_timestamp),
+    "lastmodifiedtime": ("last_modified", parse_timestamp),
+    "etag": ("etag", _unquoted),
+    "storageclass": ("storage_class", _text),
+    "ismultipartuploaded": ("is_multipart_uploaded", parse_boolean),
+    "replicationstatus": ("replication_status", _text),
+    "tag": ("tag", _text),
+    "crc64": ("crc64", parse_integer),
+}
+
+
+class RowReader:
+    """
+    Turns the rows of one schema into records.
+
+    :param columns: the names of the schema, in order
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = tuple(columns)
+        positions = {name: place for place, name in enumerate(InventoryRecord._fields)}
+        self._typed: list[tuple[int, int, Callable[[str], Any]]] = []
+        self._metadata: list[tuple[int, str]] = []
+        self._other: list[tuple[int, str]] = []
+        for index, column in enumerate(self.columns):
+            if known := _COLUMNS.get(column.lower()):
+                self._typed.append((positions[known[0]], index, known[1]))
+            elif column.lower().startswith(METADATA_PREFIX):
+                self._metadata.append((index, column))
+            else:
+                self._other.append((index, column))
+        self._metadata_place = positions["metadata"]
+        self._other_place = positions["other"]
+        self._empty: list[Any] = [None] * len(positions)
+        self._empty[self._metadata_place] = self._empty[self._other_place] = {}
+
+    def read(self, row: Sequence[str]) -> InventoryRecord:
+        """
+        Return one row as a record; an empty field is None.
+
+        :param row: the fields as text
+        :raises ValueError: where the number of fields or a value is wrong; the text says which
+        """
+        if len(row) != len(self.columns):
+            raise ValueError(f"it has {len(row)} fields, the schema has {len(self.columns)}")
+        values = self._empty.copy()
+        for place, index, parse in self._typed:
+            if text := row[index]:
+                try:
+                    values[place] = parse(text)
+                except (ValueError, OverflowError, OSError, TypeError) as error:
+                    raise ValueError(f"{self.columns[index]}: {error}") from error
+        if not values[0]:
+            raise ValueError("Key is empty")
+        if self._metadata:
+            values[self._metadata_place] = {name: row[index] or None for index, name in self._metadata}
+        if self._other:
+            values[self._other_place] = {name: row[index] or None for index, name in self._other}
+        return InventoryRecord._make(values)
