@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Airflow connection of type ``cos``, read. No I/O: the worker and the triggerer fetch it in their own ways."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_cosinv.cos.settings import DEFAULT_DOMAIN_SUFFIX, ClientSettings, Credentials
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+_DEFAULT_TIMEOUT = 30.0
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def read_connection(connection: Connection, *, region: str | None) -> ClientSettings:
+    """
+    Return what a client of COS needs to know.
+
+    :param connection: of type ``cos``: login is the SecretId, password the SecretKey, the rest is in extra. The
+        values of a URI are all text, those of JSON and of the form are typed; both are read
+    :param region: overrules the connection's
+    :raises COSInventoryConfigurationError: where a field is missing or wrong; the error names it, never its secret
+    """
+    try:
+        extra = _object(connection.extra or "{}", "extra")
+        return ClientSettings(
+            credentials=Credentials(
+                secret_id=connection.login or "", secret_key=connection.password or "", token=extra.get("token") or None
+            ),
+            region=region or extra.get("region") or "",
+            endpoint_url=extra.get("endpoint_url") or None,
+            domain_suffix=extra.get("domain_suffix") or DEFAULT_DOMAIN_SUFFIX,
+            internal=_boolean(extra, "internal", default=False),
+            timeout=_seconds(extra, "timeout"),
+            verify_ssl=_verify_ssl(extra),
+            proxies=_object(extra["proxies"], "proxies") if extra.get("proxies") else None,
+        )
+    except COSInventoryConfigurationError as error:
+        raise COSInventoryConfigurationError(
+            f"Connection {connection.conn_id!r}: {error.message}", parameter=error.parameter, hint=error.hint
+        ) from None
+
+
+def _object(value: Any, field: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise COSInventoryConfigurationError(f"{field} is not a JSON object.", parameter=field)
+    return found
+
+
+def _boolean(extra: Mapping[str, Any], field: str, *, default: bool) -> bool:
+    value = extra.get(field)
+    if value is None or value == "":
+        return default
+    found = value if isinstance(value, bool) else _BOOLEANS.get(str(value).strip().lower())
+    if found is None:
+        raise COSInventoryConfigurationError(f"{value!r} is not a choice.", parameter=field, hint="Use true or false.")
+    return found
+
+
+def _seconds(extra: Mapping[str, Any], field: str) -> float:
+    value = extra.get(field)
+    if value is None or value == "":
+        return _DEFAULT_TIMEOUT
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise COSInventoryConfigurationError(
+            f"{value!r} is not a time-out.", parameter=field, hint="Give seconds, more than 0."
+        ) from None
+
+
+def _verify_ssl(extra: Mapping[str, Any]) -> bool | str:
+    value = extra.get("verify_ssl")
+    if isinstance(value, str) and value.strip() and value.strip().lower() not in _BOOLEANS:
+        return value.strip()
+    return _boolean(extra, "verify_ssl", default=True)

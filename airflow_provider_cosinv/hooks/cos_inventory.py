@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Airflow connection becomes a client of COS inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_cosinv.exceptions import COSInventoryError, COSInventoryNotFoundError
+from airflow_provider_cosinv.get_provider_info import get_provider_info
+from airflow_provider_cosinv.hooks.connection import read_connection
+from airflow_provider_cosinv.hooks.report import find_report, read_manifest, read_report
+from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration
+from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
+from airflow_provider_cosinv.inventory.records import InventoryRecord
+from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
+
+if TYPE_CHECKING:
+    from airflow_provider_cosinv.cos.client import COSClient
+    from airflow_provider_cosinv.cos.results import SubmittedInventory
+    from airflow_provider_cosinv.cos.settings import ClientSettings
+
+
+class COSInventoryHook(BaseHook):
+    """
+    Submits, manages and reads inventories of Tencent Cloud COS buckets.
+
+    Nothing is looked up or connected to before the first call that needs it.
+
+    :param cos_conn_id: the Airflow connection, of type ``cos``
+    :param region: region of the buckets, such as ``ap-guangzhou``; default: the connection's
+    """
+
+    conn_name_attr = "cos_conn_id"
+    default_conn_name = "cos_default"
+    conn_type = "cos"
+    hook_name = "Tencent Cloud COS"
+
+    def __init__(self, *, cos_conn_id: str = default_conn_name, region: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cos_conn_id = cos_conn_id
+        self.region = region
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return the form's standard fields for Airflow 3.1; later ones read the provider's description."""
+        behaviour = _connection_type()["ui-field-behaviour"]
+        return {name.replace("-", "_"): value for name, value in behaviour.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's own fields for Airflow 3.1; later ones read the provider's description."""
+        from wtforms import BooleanField, IntegerField, PasswordField, StringField
+        from wtforms.validators import Optional, any_of
+
+        kinds = {"boolean": BooleanField, "integer": IntegerField, "password": PasswordField, "string": StringField}
+        widgets = {}
+        for name, field in _connection_type()["conn-fields"].items():
+            schema = field["schema"]
+            kind = kinds[schema.get("format", schema["type"][0])]
+            widgets[name] = kind(
+                label=field["label"],
+                validators=[Optional(), *([any_of(schema["enum"])] if "enum" in schema else [])],
+                description=field["description"],
+                default=schema.get("default"),
+            )
+        return widgets
+
+    @cached_property
+    def settings(self) -> ClientSettings:
+        """
+        The connection, read and checked.
+
+        :raises COSInventoryConfigurationError: where a field is missing or wrong
+        """
+        return self._settings_in(self.region)
+
+    @cached_property
+    def client(self) -> COSClient:
+        """The client of COS; it keeps its connections, so use one hook for many calls."""
+        return _client(self.settings)
+
+    def get_conn(self) -> COSClient:
+        """Return the client of COS."""
+        return self.client
+
+    def _settings_in(self, region: str | None) -> ClientSettings:
+        return read_connection(self.get_connection(self.cos_conn_id), region=region)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Say whether COS accepts the credentials: one request that lists buckets and reads nothing of them.
+
+        :returns: success, and a sentence for the person who pressed the button
+        """
+        try:
+            buckets = self.client.list_buckets()
+        except COSInventoryError as error:
+            return False, str(error)
+        region = self.settings.region
+        seen = f"the account has buckets in {region}" if buckets else f"no bucket in {region} is visible to this key"
+        return True, f"COS accepts these credentials; {seen}."
+
+    def submit_inventory(self, *, bucket: str, configuration: InventoryConfiguration) -> SubmittedInventory:
+        """
+        Submit a one-time inventory: POST Bucket inventory (436/46869).
+
+        Network faults and 5xx are retried with the same id, so that COS takes it once.
+
+        :param bucket: full name of the source bucket
+        :param configuration: what is asked for; its destination must be in the bucket's region
+        :raises COSInventoryConfigurationError: where the destination is in another region
+        :raises COSInventoryDuplicateError: where the id was used before
+        :raises COSInventoryError: where COS refuses or stays out of reach
+        """
+        configuration.destination.check_same_region(self.settings.region)
+        return self.client.post_bucket_inventory(bucket, configuration)
+
+    def put_rule(self, *, bucket: str, configuration: InventoryConfiguration) -> None:
+        """
+        Create or replace a periodic inventory: PUT Bucket inventory (436/30625).
+
+        :param bucket: full name of the source bucket
+        :param configuration: with a schedule
+        :raises COSInventoryError: where COS refuses or stays out of reach
+        """
+        configuration.destination.check_same_region(self.settings.region)
+        self.client.put_bucket_inventory(bucket, configuration)
+
+    def get_rule(self, *, bucket: str, inventory_id: str) -> InventoryConfiguration | None:
+        """
+        Return a periodic inventory, None where there is none of this id: GET Bucket inventory (436/30623).
+
+        :raises COSInventoryError: where COS refuses or stays out of reach
+        """
+        try:
+            return self.client.get_bucket_inventory(bucket, inventory_id)
+        except COSInventoryNotFoundError as error:
+            if error.code == "NoSuchBucket":
+                raise
+            return None
+
+    def list_rules(self, *, bucket: str) -> Iterator[InventoryConfiguration]:
+        """
+        Yield the bucket's periodic inventories, 100 a request: List Bucket inventory (436/30627).
+
+        :raises COSInventoryError: where COS refuses or stays out of reach
+        """
+        return self.client.list_bucket_inventory(bucket)
+
+    def delete_rule(self, *, bucket: str, inventory_id: str) -> None:
+        """
+        Delete a periodic inventory; one that does not exist is no error: DELETE Bucket inventory (436/30626).
+
+        :raises COSInventoryError: where COS refuses or stays out of reach
+        """
+        self.client.delete_bucket_inventory(bucket, inventory_id)
+
+    def find_report(self, search: ReportSearch, *, grace: float) -> Sighting:
+        """
+        Look once for a report.
+
+        :param search: where and how
+        :param grace: seconds that manifest and checksum may disagree, since their last change
+        :raises COSInventoryCorruptReportError: where they disagree for longer
+        :raises COSInventoryError: where COS refuses or stays out of reach; a forbidden report is not an absent one
+        """
+        return find_report(self.client, search, grace=grace)
+
+    def read_manifest(self, *, bucket: str, manifest_key: str, checksum: str) -> Manifest:
+        """
+        Return a manifest, verified.
+
+        :param bucket: full name of the bucket it lies in
+        :param manifest_key: its key
+        :param checksum: its MD5, 32 hex digits
+        :raises COSInventoryCorruptReportError: where it is not what its checksum says
+        """
+        return read_manifest(self.client, bucket=bucket, region=self.settings.region, key=manifest_key, md5=checksum)
+
+    def iter_records(
+        self,
+        manifest: Manifest | Mapping[str, Any],
+        files: Iterable[DataFile | Mapping[str, Any]] | None = None,
+    ) -> Iterator[InventoryRecord]:
+        """
+        Yield the rows of a report, each file's size, MD5, gzip and schema checked while it streams.
+
+        Memory does not grow with the report. An error comes at the latest with the last row of a broken file: what
+        you write from the rows, publish when the iteration has ended. The whole report must have as many rows as
+        its manifest says.
+
+        :param manifest: the output of a COSInventorySensor, or a :class:`Manifest`
+        :param files: a part of the manifest's files, such as one batch; default: all
+        :raises COSInventoryCorruptReportError: with bucket, key and line
+        """
+        report = manifest if isinstance(manifest, Manifest) else Manifest.from_dict(manifest)
+        # A manifest knows its region; the hook of a task that only reads need not be told.
+        known = self.region or report.region
+        client = self.client if known == self.region else _client(self._settings_in(known))
+        return read_report(client, report, files)
+
+
+def _client(settings: ClientSettings) -> COSClient:
+    # The SDK takes 0.1 s and 22 MB: not for DAG files, which import this module through an operator's.
+    from airflow_provider_cosinv.cos.client import COSClient
+
+    return COSClient(settings=settings)
+
+
+def _connection_type() -> dict[str, Any]:
+    found: dict[str, Any] = get_provider_info()["connection-types"][0]
+    return found

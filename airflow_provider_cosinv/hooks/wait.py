@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every way of waiting has in common: one look, its log line, the result, the time-out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryError,
+    COSInventoryTimeoutError,
+    COSInventoryTransientError,
+    error_from_dict,
+)
+from airflow_provider_cosinv.inventory.manifest import Manifest
+from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
+
+if TYPE_CHECKING:
+    from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+
+#: How many polls long manifest and checksum may disagree: the report may be being rewritten.
+GRACE_POLLS = 3
+
+#: The trigger keeps a wait's time itself; Airflow's own limit is this much longer, for a triggerer that is not running.
+TRIGGERER_MARGIN = timedelta(minutes=5)
+
+_STATES = {
+    "absent": "not there yet",
+    "older": "not there yet; the one that is there is older than the job",
+    "incomplete": "being written: the checksum is there, the manifest is not",
+    "unverified": "being written: manifest and checksum do not agree yet",
+    "ready": "there and verified",
+}
+
+
+class Logger(Protocol):
+    """The part of a logger that is needed: Airflow's and the standard library's have it."""
+
+    def info(self, message: str, /, *arguments: Any) -> Any:
+        """Log a change of state."""
+
+    def warning(self, message: str, /, *arguments: Any) -> Any:
+        """Log what is odd."""
+
+
+class StateLog:
+    """
+    Logs a wait: one line for each change of state.
+
+    :param search: what is waited for
+    :param log: where to
+    """
+
+    def __init__(self, *, search: ReportSearch, log: Logger) -> None:
+        self.search = search
+        self.log = log
+        self.last = ""
+
+    def seen(self, sighting: Sighting) -> None:
+        """Log what a look showed, where it is news."""
+        if self._is_news(_STATES[sighting.state]):
+            self.log.info("Report %s: %s", self.search, self.last)
+
+    def failed(self, error: COSInventoryError) -> None:
+        """Log a fault that may pass, where it is news."""
+        if self._is_news(f"no answer: {error.message}"):
+            self.log.warning("Report %s: COS could not be asked, trying again: %s", self.search, error)
+
+    def _is_news(self, state: str) -> bool:
+        changed, self.last = state != self.last, state
+        return changed
+
+
+def look_once(hook: COSInventoryHook, states: StateLog, *, poll_interval: float) -> Manifest | None:
+    """
+    Look for the report once, on a worker, and read its manifest where it is ready.
+
+    :param hook: for the destination's region
+    :param states: of this wait
+    :param poll_interval: seconds between looks
+    :returns: the manifest, or None where it is worth looking again
+    :raises COSInventoryError: where it is not
+    """
+    search = states.search
+    try:
+        sighting = hook.find_report(search, grace=GRACE_POLLS * poll_interval)
+        states.seen(sighting)
+        if sighting.manifest_key is None or sighting.checksum is None:
+            return None
+        return hook.read_manifest(bucket=search.bucket, manifest_key=sighting.manifest_key, checksum=sighting.checksum)
+    except COSInventoryTransientError as error:
+        states.failed(error)
+        return None
+
+
+def manifest_of(event: Mapping[str, Any], hook: COSInventoryHook, search: ReportSearch) -> Manifest:
+    """
+    Return the manifest that a trigger found.
+
+    :param event: the trigger's
+    :raises COSInventoryError: the trigger's own, or that of reading the manifest
+    """
+    if event["status"] != "success":
+        raise error_from_dict(dict(event))
+    return hook.read_manifest(bucket=search.bucket, manifest_key=event["manifest_key"], checksum=event["checksum"])
+
+
+def not_in_time(search: ReportSearch, *, timeout: float, last: str) -> COSInventoryTimeoutError:
+    """
+    Return the error of a wait that ended without a report. COS tells nobody why it delivers none.
+
+    :param timeout: seconds waited
+    :param last: the last state seen
+    """
+    return COSInventoryTimeoutError(
+        f"No verified report within {timeout:g} seconds at {search} (last seen: {last or 'nothing'}).",
+        bucket=search.bucket,
+        hint="COS does not say why it delivers no report. Check that the role COS_QcsRole exists and may write to the "
+        "destination bucket, that this bucket is in the source bucket's region, that its lifecycle rules do not delete "
+        "the report, and that the number of objects listed is not simply large. Then raise the time-out or clear the "
+        "task that submits.",
+    )
+
+
+def no_answer(timeout: float) -> COSInventoryTimeoutError:
+    """
+    Return the error of a deferred wait that Airflow ended.
+
+    :param timeout: seconds that the wait was to take at most
+    """
+    return COSInventoryTimeoutError(
+        f"The triggerer gave no answer within {timeout + TRIGGERER_MARGIN.total_seconds():g} seconds.",
+        hint="Check that a triggerer is running and has room (Admin > Jobs; [triggerer] capacity).",
+    )
+
+
+def describe_manifest(manifest: Manifest) -> str:
+    """Return the counts of a report in one line of log."""
+    return (
+        f"cos://{manifest.bucket}/{manifest.manifest_key}: {len(manifest.files)} data files, "
+        f"{sum(file.size for file in manifest.files)} bytes, {manifest.matched_objects} rows of "
+        f"{manifest.listed_objects} objects listed (the number that is billed)"
+    )

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Submits a one-time inventory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.configuration import conf
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import TaskDeferralTimeout
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.hooks.failure import failing_fast
+from airflow_provider_cosinv.hooks.wait import (
+    TRIGGERER_MARGIN,
+    StateLog,
+    describe_manifest,
+    look_once,
+    manifest_of,
+    no_answer,
+    not_in_time,
+)
+from airflow_provider_cosinv.inventory.identity import TaskIdentity
+from airflow_provider_cosinv.inventory.job import InventoryJob
+from airflow_provider_cosinv.inventory.manifest import Manifest
+from airflow_provider_cosinv.operators.parameters import build_configuration
+from airflow_provider_cosinv.operators.submission import NoStateStore, StateStore, Submission
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_A_DAY = 24 * 60 * 60
+_TO_BE_DERIVED = "derived"
+_ON_DUPLICATE = ("fail", "attach")
+
+
+class COSInventoryOperator(BaseOperator):
+    """
+    Submits a one-time inventory of a bucket, exactly once, and returns the job as a JSON dict.
+
+    A retry asks COS for the same inventory id and attaches to what an earlier attempt submitted; a cleared task
+    takes a new inventory. Each key of the result is an XCom too, so that
+    ``ti.xcom_pull(task_ids="submit", key="job_id")`` is the JobId. POST Bucket inventory (436/46869).
+
+    COS has no call that cancels an inventory: one that was accepted runs to its end.
+
+    :param bucket: full name of the source bucket, ``name-APPID`` (templated)
+    :param destination_bucket: full name of the bucket for the report, in the same region; default: ``bucket``
+        (templated)
+    :param destination_prefix: prefix of the report's keys (templated)
+    :param prefix: list only keys that begin with it (templated)
+    :param tags: list only objects with all of these tags; needs the field ``Tag`` (templated: JSON)
+    :param storage_classes: list only objects of these classes (templated: JSON)
+    :param created_after: list only objects created at or after it: an aware time or ISO 8601 text (templated)
+    :param created_before: list only objects created before it (templated)
+    :param included_object_versions: ``Current`` or ``All`` (templated)
+    :param optional_fields: columns beside Appid, Bucket and Key; default: every standard one (templated: JSON)
+    :param encryption: None or ``SSE-COS`` (templated)
+    :param account_id: UIN of the destination bucket's owner; COS does not require it (templated)
+    :param inventory_id: an id of your own, unused today; default: derived from DAG, task, run, map index,
+        configuration and the number of clears (templated)
+    :param on_duplicate: what a taken ``inventory_id`` of your own means: ``fail`` or ``attach``
+    :param preflight: ask COS for the destination bucket first; COS tells nobody when it cannot write there
+    :param cos_conn_id: the Airflow connection, of type ``cos`` (templated)
+    :param region: of both buckets; default: the connection's (templated)
+    :param durable: keep the job in Airflow's task state store, where there is one (3.3 and later)
+    :param wait_for_completion: wait for the report, too; the result then has one more key, ``manifest``
+    :param deferrable: wait in the triggerer, without a worker
+    :param poll_interval: seconds between two looks for the report
+    :param timeout: seconds to wait for the report at most
+    :param multiple_outputs: push each key of the result as an XCom of its own, too
+    """
+
+    template_fields: Sequence[str] = (
+        "bucket",
+        "destination_bucket",
+        "destination_prefix",
+        "prefix",
+        "tags",
+        "storage_classes",
+        "created_after",
+        "created_before",
+        "included_object_versions",
+        "optional_fields",
+        "encryption",
+        "account_id",
+        "inventory_id",
+        "cos_conn_id",
+        "region",
+    )
+    template_fields_renderers = {"tags": "json", "optional_fields": "json"}  # noqa: RUF012  Airflow declares it so
+    ui_color = "#d7e8ff"
+
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        destination_bucket: str | None = None,
+        destination_prefix: str | None = None,
+        prefix: str | None = None,
+        tags: Mapping[str, str] | str | None = None,
+        storage_classes: Sequence[str] | str | None = None,
+        created_after: datetime | str | None = None,
+        created_before: datetime | str | None = None,
+        included_object_versions: str = "Current",
+        optional_fields: Sequence[str] | str | None = None,
+        encryption: str | None = None,
+        account_id: str | None = None,
+        inventory_id: str | None = None,
+        on_duplicate: str = "fail",
+        preflight: bool = True,
+        cos_conn_id: str = COSInventoryHook.default_conn_name,
+        region: str | None = None,
+        durable: bool = True,
+        wait_for_completion: bool = False,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float = 60,
+        timeout: float = _A_DAY,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.bucket = bucket
+        self.destination_bucket = destination_bucket
+        self.destination_prefix = destination_prefix
+        self.prefix = prefix
+        self.tags = tags
+        self.storage_classes = storage_classes
+        self.created_after = created_after
+        self.created_before = created_before
+        self.included_object_versions = included_object_versions
+        self.optional_fields = optional_fields
+        self.encryption = encryption
+        self.account_id = account_id
+        self.inventory_id = inventory_id
+        self.on_duplicate = on_duplicate
+        self.preflight = preflight
+        self.cos_conn_id = cos_conn_id
+        self.region = region
+        self.durable = durable
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+
+    @cached_property
+    def hook(self) -> COSInventoryHook:
+        """The hook, in the region of the buckets."""
+        return COSInventoryHook(cos_conn_id=self.cos_conn_id, region=self.region)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Submit, and wait where asked to.
+
+        :returns: the job, :meth:`InventoryJob.as_dict`, with the key ``manifest`` where it was waited for
+        :raises AirflowFailException: a wrong parameter or a refusal by COS, which no retry heals
+        :raises COSInventoryError: what a retry may heal
+        """
+        with failing_fast():
+            job = self._submission(context).submit()
+            if not self.wait_for_completion:
+                return job.as_dict()
+            if self.do_xcom_push:
+                # The wait may take hours; who looks for the JobId meanwhile shall find it.
+                context["ti"].xcom_push(key="job_id", value=job.job_id)
+            return self._defer(job) if self.deferrable else self._wait(job)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002  Airflow's
+        """
+        Go on after the triggerer's wait.
+
+        :param event: the trigger's
+        :returns: as :meth:`execute`
+        """
+        with failing_fast():
+            job = InventoryJob.from_dict(event["job"])
+            return self._result(job, manifest_of(event, self.hook, job.search()))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral, also where the triggerer did not answer."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout as error:
+            raise no_answer(self.timeout) from error
+
+    def _submission(self, context: Context) -> Submission:
+        if self.on_duplicate not in _ON_DUPLICATE:
+            raise COSInventoryConfigurationError(
+                f"{self.on_duplicate!r} is not a choice.", parameter="on_duplicate", hint='Use "fail" or "attach".'
+            )
+        ti = context["ti"]
+        store: StateStore | None = context.get("task_state_store") if self.durable else None
+        return Submission(
+            hook=self.hook,
+            bucket=self.bucket,
+            configuration=build_configuration(self, inventory_id=self.inventory_id or _TO_BE_DERIVED),
+            identity=TaskIdentity(
+                dag_id=ti.dag_id,
+                task_id=ti.task_id,
+                run_id=ti.run_id,
+                map_index=-1 if ti.map_index is None else ti.map_index,
+                # Grows when the task is cleared, and not when it is retried.
+                generation=ti.max_tries - (self.retries or 0),
+            ),
+            chosen_id=self.inventory_id or None,
+            attach_to_duplicate=self.on_duplicate == "attach",
+            preflight=self.preflight,
+            store=store if store is not None else NoStateStore(),
+            log=self.log,
+        )
+
+    def _wait(self, job: InventoryJob) -> dict[str, Any]:
+        states = StateLog(search=job.search(), log=self.log)
+        deadline = time.monotonic() + self.timeout
+        while True:
+            manifest = look_once(self.hook, states, poll_interval=self.poll_interval)
+            if manifest is not None:
+                return self._result(job, manifest)
+            rest = deadline - time.monotonic()
+            if rest <= 0:
+                raise not_in_time(states.search, timeout=self.timeout, last=states.last)
+            time.sleep(min(self.poll_interval, rest))
+
+    def _defer(self, job: InventoryJob) -> dict[str, Any]:
+        from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
+
+        search = job.search()
+        deadline = time.time() + self.timeout
+        manifest = look_once(self.hook, StateLog(search=search, log=self.log), poll_interval=self.poll_interval)
+        if manifest is not None:
+            return self._result(job, manifest)
+        self.defer(
+            trigger=COSInventoryTrigger(
+                search=search.as_dict(),
+                cos_conn_id=self.cos_conn_id,
+                poke_interval=self.poll_interval,
+                deadline=deadline,
+                timeout=self.timeout,
+                job=job.as_dict(),
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout) + TRIGGERER_MARGIN,
+        )
+
+    def _result(self, job: InventoryJob, manifest: Manifest) -> dict[str, Any]:
+        self.log.info("Report ready: %s", describe_manifest(manifest))
+        return {**job.as_dict(), "manifest": manifest.as_dict()}

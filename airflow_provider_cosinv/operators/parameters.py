@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operator parameters, rendered from templates, become a configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.inventory.bucket import BucketName
+from airflow_provider_cosinv.inventory.configuration import (
+    Destination,
+    InventoryConfiguration,
+    InventoryFilter,
+    Schedule,
+    Tag,
+)
+from airflow_provider_cosinv.inventory.fields import STANDARD_FIELDS
+
+
+class InventoryParameters(Protocol):
+    """What the operators that submit and that set up an inventory have in common."""
+
+    bucket: str
+    destination_bucket: str | None
+    destination_prefix: str | None
+    prefix: str | None
+    tags: Mapping[str, str] | str | None
+    storage_classes: Sequence[str] | str | None
+    created_after: datetime | str | None
+    created_before: datetime | str | None
+    included_object_versions: str
+    optional_fields: Sequence[str] | str | None
+    encryption: str | None
+    account_id: str | None
+
+    @property
+    def hook(self) -> COSInventoryHook:
+        """The hook, in the region of the buckets."""
+
+
+def build_configuration(
+    asked: InventoryParameters, *, inventory_id: str, schedule: Schedule | None = None, is_enabled: bool = True
+) -> InventoryConfiguration:
+    """
+    Return the configuration that an operator's parameters ask for; empty values ask for nothing.
+
+    :raises COSInventoryConfigurationError: where a value is wrong; ``parameter`` names it
+    """
+    BucketName.parse(asked.bucket)
+    fields = STANDARD_FIELDS if asked.optional_fields is None else _sequence(asked.optional_fields, "optional_fields")
+    return InventoryConfiguration(
+        inventory_id=inventory_id,
+        destination=Destination(
+            bucket=asked.destination_bucket or asked.bucket,
+            region=asked.hook.settings.region,
+            prefix=_clean_prefix(asked.destination_prefix),
+            account_id=asked.account_id or None,
+            encryption=asked.encryption or None,
+        ),
+        included_object_versions=asked.included_object_versions,
+        filter=_build_filter(asked),
+        optional_fields=fields,
+        schedule=schedule,
+        is_enabled=is_enabled,
+    )
+
+
+def _build_filter(asked: InventoryParameters) -> InventoryFilter:
+    tags = _decoded(asked.tags, "tags") or {}
+    if not isinstance(tags, Mapping):
+        raise COSInventoryConfigurationError(
+            f"{tags!r} is no mapping.", parameter="tags", hint='Write {"key": "value"}.'
+        )
+    return InventoryFilter(
+        prefix=asked.prefix or None,
+        tags=tuple(Tag(str(key), str(value)) for key, value in tags.items()),
+        storage_classes=_sequence(asked.storage_classes, "storage_classes"),
+        created_after=_parse_moment(asked.created_after, "created_after"),
+        created_before=_parse_moment(asked.created_before, "created_before"),
+    )
+
+
+def _sequence(value: Sequence[str] | str | None, parameter: str) -> tuple[str, ...]:
+    found = _decoded(value, parameter) or ()
+    if not isinstance(found, (list, tuple)):
+        raise COSInventoryConfigurationError(
+            f"{found!r} is no list.", parameter=parameter, hint='Give a list, such as ["…", "…"].'
+        )
+    return tuple(found)
+
+
+def _decoded(value: Any, parameter: str) -> Any:
+    """Return what a template wrote as JSON, and anything else as it is."""
+    if not isinstance(value, str) or not value:
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise COSInventoryConfigurationError(
+            f"{value!r} is text, but no JSON.",
+            parameter=parameter,
+            hint=f"Give a value, or {{{{ params.{parameter} | tojson }}}} in a template.",
+        ) from None
+
+
+def _parse_moment(value: datetime | str | None, parameter: str) -> datetime | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+    except (AttributeError, ValueError):
+        raise COSInventoryConfigurationError(
+            f"{value!r} is no time.", parameter=parameter, hint="Write ISO 8601, such as 2026-01-31T00:00:00Z."
+        ) from None
+
+
+def _clean_prefix(destination_prefix: str | None) -> str | None:
+    # COS appends a slash (436/46869); what it makes of one that is there already is not documented.
+    return (destination_prefix or "").strip("/") or None

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waits for the report of an inventory."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.configuration import conf
+from airflow.sdk import Asset, BaseOperator, BaseSensorOperator, PokeReturnValue
+from airflow.sdk.exceptions import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferralTimeout,
+)
+
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
+    COSInventoryError,
+    COSInventoryTimeoutError,
+)
+from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.hooks.failure import failing_fast
+from airflow_provider_cosinv.hooks.wait import (
+    TRIGGERER_MARGIN,
+    StateLog,
+    describe_manifest,
+    look_once,
+    manifest_of,
+    no_answer,
+    not_in_time,
+)
+from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
+from airflow_provider_cosinv.inventory.job import InventoryJob
+from airflow_provider_cosinv.inventory.layout import check_date, report_dates, report_prefixes
+from airflow_provider_cosinv.inventory.manifest import Manifest
+from airflow_provider_cosinv.inventory.search import ReportSearch
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, XComArg
+
+
+class COSInventorySensorTimeout(COSInventoryTimeoutError, AirflowSensorTimeout):  # noqa: N818  as Airflow's own
+    """No verified report within the sensor's ``timeout``; Airflow does not retry it, and ``soft_fail`` may skip it."""
+
+
+class COSInventorySensor(BaseSensorOperator):
+    """
+    Waits until a report is there and its manifest is verified, and returns the manifest as a JSON dict.
+
+    The report is there when ``manifest.checksum`` and ``manifest.json`` exist and the MD5 of the second is what the
+    first says (436/30622). "Forbidden" is an error at once, never "not yet". Faults that pass (network, 5xx,
+    throttling) are part of the wait. The result is the same in all three modes, and so is the time-out.
+
+    Assets among the ``outlets`` get an event that says what the report is: the result without its list of files,
+    enough for :meth:`COSInventoryHook.read_manifest` in the DAG that is scheduled on it.
+
+    :param job: the output of a COSInventoryOperator (templated)
+    :param bucket: instead of ``job``: full name of the source bucket (templated)
+    :param inventory_id: with ``bucket``: id of the inventory, one-time or periodic (templated)
+    :param destination_bucket: with ``bucket``: full name of the bucket with the report; default: ``bucket`` (templated)
+    :param destination_prefix: with ``bucket``: the prefix of the destination (templated)
+    :param date: with ``bucket``: the report's date, ``YYYYMMDD``; default: the day the DAG run was due, in UTC and in
+        UTC+8, since COS does not document its time zone (templated)
+    :param cos_conn_id: the Airflow connection, of type ``cos`` (templated)
+    :param region: of the buckets; default: the job's, or the connection's (templated)
+    :param deferrable: wait in the triggerer, without a worker
+    :param multiple_outputs: push each key of the result as an XCom of its own, too
+    :param kwargs: ``poke_interval`` and ``timeout`` in seconds, ``mode``, ``soft_fail`` and so on, as of every sensor
+    """
+
+    template_fields: Sequence[str] = (
+        "job",
+        "bucket",
+        "inventory_id",
+        "destination_bucket",
+        "destination_prefix",
+        "date",
+        "cos_conn_id",
+        "region",
+    )
+    template_fields_renderers = {"job": "json"}  # noqa: RUF012  Airflow declares it so
+    ui_color = "#d7e8ff"
+
+    def __init__(
+        self,
+        *,
+        job: Mapping[str, Any] | XComArg | str | None = None,
+        bucket: str | None = None,
+        inventory_id: str | None = None,
+        destination_bucket: str | None = None,
+        destination_prefix: str | None = None,
+        date: str | None = None,
+        cos_conn_id: str = COSInventoryHook.default_conn_name,
+        region: str | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.job: Any = job
+        self.bucket = bucket
+        self.inventory_id = inventory_id
+        self.destination_bucket = destination_bucket
+        self.destination_prefix = destination_prefix
+        self.date = date
+        self.cos_conn_id = cos_conn_id
+        self.region = region
+        self.deferrable = deferrable
+
+    @cached_property
+    def hook(self) -> COSInventoryHook:
+        """The hook, in the region of the report."""
+        region = self._job.region if self._job else self.region
+        return COSInventoryHook(cos_conn_id=self.cos_conn_id, region=region)
+
+    @cached_property
+    def _job(self) -> InventoryJob | None:
+        if not self.job:
+            return None
+        try:
+            data = json.loads(self.job) if isinstance(self.job, str) else self.job
+        except ValueError:
+            raise COSInventoryConfigurationError(
+                "job is text, but no JSON.",
+                parameter="job",
+                hint="Pass submit.output, or {{ ti.xcom_pull(task_ids='submit') | tojson }} in a template.",
+            ) from None
+        return InventoryJob.from_dict(data)
+
+    def execute(self, context: Context) -> Any:
+        """
+        Wait.
+
+        :returns: the manifest, :meth:`Manifest.as_dict`
+        :raises COSInventorySensorTimeout: no report within ``timeout``
+        :raises AirflowFailException: a wrong parameter or a refusal by COS, which no retry heals
+        """
+        with failing_fast():
+            if not self.deferrable:
+                return self._execute_on_worker(context)
+            return self._check_and_defer(context)
+
+    def _execute_on_worker(self, context: Context) -> Any:
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout as error:
+            raise self._timed_out(context) from error
+
+    def _check_and_defer(self, context: Context) -> dict[str, Any]:
+        from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
+
+        deadline = time.time() + self.timeout
+        found = self.poke(context)
+        if found.xcom_value is not None:
+            return dict(found.xcom_value)
+        self.defer(
+            trigger=COSInventoryTrigger(
+                search=self._search(context).as_dict(),
+                cos_conn_id=self.cos_conn_id,
+                poke_interval=self.poke_interval,
+                deadline=deadline,
+                timeout=self.timeout,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout) + TRIGGERER_MARGIN,
+        )
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once."""
+        manifest = look_once(self.hook, self._states(context), poll_interval=self.poke_interval)
+        if manifest is None:
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self._result(context, manifest))
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """
+        Go on after the triggerer's wait.
+
+        :param event: the trigger's
+        :returns: the manifest, :meth:`Manifest.as_dict`
+        """
+        return self._result(context, manifest_of(event, self.hook, self._search(context)))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Go on after a deferral, with the rules of ``soft_fail`` and ``never_fail`` that hold on a worker.
+
+        The base class would skip on any error of Airflow's: here only "not there in time" may be skipped.
+        """
+        with failing_fast():
+            try:
+                return self._resume(next_method, next_kwargs, context)
+            except COSInventoryError as error:
+                if self.never_fail or (self.soft_fail and isinstance(error, COSInventoryTimeoutError)):
+                    raise AirflowSkipException(str(error)) from error
+                if isinstance(error, COSInventoryTimeoutError):
+                    raise COSInventorySensorTimeout(error.message, **error.details()) from error
+                raise
+
+    def _resume(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        try:
+            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
+        except TaskDeferralTimeout as error:
+            raise no_answer(self.timeout) from error
+
+    def _result(self, context: Context, manifest: Manifest) -> dict[str, Any]:
+        self.log.info("Report ready: %s", describe_manifest(manifest))
+        result = manifest.as_dict()
+        # A consumer DAG reads the manifest itself; its list of files may be too long for an event.
+        about = {name: value for name, value in result.items() if name != "files"}
+        for outlet in self.outlets:
+            if isinstance(outlet, Asset):
+                context["outlet_events"][outlet].extra.update(about)
+        return result
+
+    def _timed_out(self, context: Context) -> COSInventorySensorTimeout:
+        states = self._states(context)
+        error = not_in_time(states.search, timeout=self.timeout, last=states.last)
+        return COSInventorySensorTimeout(error.message, **error.details())
+
+    def _states(self, context: Context) -> StateLog:
+        if self._state_log is None:
+            self._state_log = StateLog(search=self._search(context), log=self.log)
+        return self._state_log
+
+    _state_log: StateLog | None = None
+
+    def _search(self, context: Context) -> ReportSearch:
+        if self._job:
+            self._refuse_what_contradicts(self._job)
+            return self._job.search()
+        if not self.bucket or not self.inventory_id:
+            raise COSInventoryConfigurationError(
+                "Neither a job nor a bucket and an inventory id is given.",
+                parameter="job",
+                hint="Give job=submit.output, or bucket and inventory_id.",
+            )
+        destination = str(BucketName.parse(self.destination_bucket or self.bucket, parameter="destination_bucket"))
+        return ReportSearch(
+            bucket=destination,
+            region=self.hook.settings.region,
+            prefixes=report_prefixes(self.destination_prefix, self.bucket, check_inventory_id(self.inventory_id)),
+            dates=(check_date(self.date),) if self.date else _dates_of_run(context),
+        )
+
+    def _refuse_what_contradicts(self, job: InventoryJob) -> None:
+        # Equal values are fine: default_args may carry them for every task of a DAG.
+        for name in ("bucket", "inventory_id", "destination_bucket", "region"):
+            given = getattr(self, name)
+            if given and given != getattr(job, name):
+                raise COSInventoryConfigurationError(
+                    f"{name} is {given!r}, but the job says {getattr(job, name)!r}.",
+                    parameter=name,
+                    hint="Leave it out: the job is enough.",
+                )
+
+
+def _dates_of_run(context: Context) -> tuple[str, ...]:
+    # The same on every retry, reschedule and resumption.
+    due = context["dag_run"].run_after
+    return report_dates(due, due)

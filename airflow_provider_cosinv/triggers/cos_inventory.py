@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting in the triggerer. Workers import this module only at the moment they defer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import BaseHook
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_cosinv.cos.aio import AsyncCOSClient
+from airflow_provider_cosinv.cos.aio_session import shared_session
+from airflow_provider_cosinv.cos.settings import ClientSettings
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryError,
+    COSInventoryNotFoundError,
+    COSInventoryPermissionError,
+    COSInventoryTransientError,
+)
+from airflow_provider_cosinv.hooks.connection import read_connection
+from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, StateLog, not_in_time
+from airflow_provider_cosinv.inventory.search import Found, ReportSearch, Sighting, Wanted, look
+
+
+class COSInventoryTrigger(BaseTrigger):
+    """
+    Fires once, when a verified report is there, when the time is over, or when waiting makes no sense.
+
+    :param search: where and how to look, :meth:`ReportSearch.as_dict`
+    :param cos_conn_id: the Airflow connection, of type ``cos``
+    :param poke_interval: seconds between two looks
+    :param deadline: Unix time, in seconds, after which there is no further look
+    :param timeout: seconds of the whole wait, for the message
+    :param job: the job waited for, which the event hands back: on some versions ``dag.test`` drops the arguments
+        that Airflow keeps for the resumption
+    """
+
+    def __init__(
+        self,
+        *,
+        search: dict[str, Any],
+        cos_conn_id: str,
+        poke_interval: float,
+        deadline: float,
+        timeout: float,
+        job: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
+        self.search = search
+        self.cos_conn_id = cos_conn_id
+        self.poke_interval = poke_interval
+        self.deadline = deadline
+        self.timeout = timeout
+        self.job = job
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments: the triggerer stores both and may start it again elsewhere."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "search": self.search,
+                "cos_conn_id": self.cos_conn_id,
+                "poke_interval": self.poke_interval,
+                "deadline": self.deadline,
+                "timeout": self.timeout,
+                "job": self.job,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event; see :func:`airflow_provider_cosinv.hooks.wait.manifest_of`."""
+        try:
+            sighting = await self._wait()
+        except COSInventoryError as error:
+            event = {"status": "error", **error.as_dict()}
+        else:
+            event = {"status": "success", "manifest_key": sighting.manifest_key, "checksum": sighting.checksum}
+        yield TriggerEvent({**event, "job": self.job})  # type: ignore[no-untyped-call]  # Airflow's
+
+    async def _wait(self) -> Sighting:
+        search = ReportSearch.from_dict(self.search)
+        states = StateLog(search=search, log=self.log)
+        async with shared_session():
+            settings = await self._settings(search)
+            client = AsyncCOSClient(settings=settings)
+            # The worker looked before it deferred. A trigger that fires within its first second meets a race in
+            # Airflow's scheduler (apache/airflow#66374).
+            while (rest := self.deadline - time.time()) > 0:
+                await asyncio.sleep(min(self.poke_interval, rest))
+                try:
+                    sighting = await self._look(search, client)
+                except COSInventoryTransientError as error:
+                    states.failed(error)
+                except COSInventoryPermissionError:
+                    # Temporary credentials end, and keys are replaced, while a wait goes on for hours.
+                    renewed = await self._settings(search)
+                    if renewed == settings:
+                        raise
+                    settings, client = renewed, AsyncCOSClient(settings=renewed)
+                    self.log.info("Connection %s was edited; waiting goes on with it.", self.cos_conn_id)
+                else:
+                    states.seen(sighting)
+                    if sighting.ready:
+                        return sighting
+        raise not_in_time(search, timeout=self.timeout, last=states.last)
+
+    async def _settings(self, search: ReportSearch) -> ClientSettings:
+        connection = await BaseHook.aget_connection(self.cos_conn_id)
+        return read_connection(connection, region=search.region)
+
+    async def _look(self, search: ReportSearch, client: AsyncCOSClient) -> Sighting:
+        steps = look(search, grace=timedelta(seconds=GRACE_POLLS * self.poke_interval))
+        try:
+            wanted = next(steps)
+            while True:
+                wanted = steps.send(await _fetch(client, wanted))
+        except StopIteration as end:
+            sighting: Sighting = end.value
+            return sighting
+
+
+async def _fetch(client: AsyncCOSClient, wanted: Wanted) -> Found | None:
+    try:
+        if wanted.digest_only:
+            digest = await client.digest_object(wanted.bucket, wanted.key, max_bytes=wanted.max_bytes)
+            body, md5, info = b"", digest.md5_hex, digest.info
+        else:
+            content = await client.get_object(wanted.bucket, wanted.key, max_bytes=wanted.max_bytes)
+            body, md5, info = content.body, "", content.info
+    except COSInventoryNotFoundError as error:
+        if error.code == "NoSuchBucket":
+            raise
+        return None
+    return Found(body=body, md5=md5, last_modified=info.last_modified, server_time=info.server_time)

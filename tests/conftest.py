@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all tests share. Airflow reads its settings when it is imported: they are set here, before that."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+_HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
+os.environ["AIRFLOW_HOME"] = _HOME.name
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
+
+import pytest
+
+from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
+from airflow_provider_cosinv.emulator.settings import EmulatorSettings
+
+SOURCE = "examplebucket-1250000000"
+DESTINATION = "inventorybucket-1250000000"
+
+
+@pytest.fixture
+def emulator_settings() -> EmulatorSettings:
+    """Settings of the emulator; a test overrides it to choose others. Submissions are not throttled."""
+    return EmulatorSettings(post_rate=0)
+
+
+@pytest.fixture
+def cos(emulator_settings, monkeypatch):
+    """A local COS with a bucket of three objects and one for reports, and the connection ``cos_default`` to it."""
+    with COSEmulator(settings=emulator_settings) as emulator:
+        emulator.create_bucket(SOURCE)
+        emulator.create_bucket(DESTINATION)
+        emulator.put_object(SOURCE, "logs/2026/a+b.gz", b"12345", tags={"age": "18"})
+        emulator.put_object(SOURCE, "图片/一 二.jpg", b"123", storage_class="STANDARD_IA")
+        emulator.put_object(SOURCE, "readme.txt", b"1234567", metadata={"x-cos-meta-owner": "li"})
+        monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", emulator.connection_json)
+        yield emulator

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import gzip
+import hashlib
+
+import pytest
+
+from airflow_provider_cosinv.emulator.settings import EmulatorSettings
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
+    COSInventoryCorruptReportError,
+    COSInventoryNotFoundError,
+)
+from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.inventory import (
+    DataFile,
+    Destination,
+    InventoryConfiguration,
+    InventoryFilter,
+    InventoryJob,
+    Manifest,
+    Schedule,
+    Tag,
+)
+from tests.conftest import DESTINATION, SOURCE
+
+
+def configuration(**replaced):
+    return InventoryConfiguration(
+        **{
+            "inventory_id": "x",
+            "destination": Destination(bucket=DESTINATION, region="ap-guangzhou", prefix="inv"),
+            **replaced,
+        }
+    )
+
+
+def take_report(cos, **replaced):
+    hook = COSInventoryHook()
+    asked = configuration(**replaced)
+    submitted = hook.submit_inventory(bucket=SOURCE, configuration=asked)
+    job = InventoryJob(
+        job_id=submitted.job_id,
+        inventory_id=asked.inventory_id,
+        bucket=SOURCE,
+        region="ap-guangzhou",
+        destination_bucket=DESTINATION,
+        report_prefix=f"inv/1250000000/examplebucket/{asked.inventory_id}",
+        submitted_at=submitted.server_time,
+    )
+    for _ in range(100):
+        sighting = hook.find_report(job.search(), grace=3)
+        if sighting.ready:
+            break
+    return hook.read_manifest(bucket=DESTINATION, manifest_key=sighting.manifest_key, checksum=sighting.checksum)
+
+
+def test_records_are_what_is_in_the_bucket(cos):
+    manifest = take_report(cos, optional_fields=("Size", "StorageClass", "Tag", "x-cos-meta-owner", "Crc64"))
+    records = {record.key: record for record in COSInventoryHook().iter_records(manifest)}
+    assert {key: record.size for key, record in records.items()} == {
+        "logs/2026/a+b.gz": 5,
+        "图片/一 二.jpg": 3,
+        "readme.txt": 7,
+    }
+    assert records["logs/2026/a+b.gz"].tags() == {"age": "18"}
+    assert records["图片/一 二.jpg"].storage_class == "STANDARD_IA"
+    assert records["readme.txt"].metadata == {"x-cos-meta-owner": "li"}
+    assert records["readme.txt"].crc64 is not None
+
+
+def test_records_can_be_read_from_the_manifest_as_it_comes_through_xcom(cos):
+    manifest = take_report(cos).as_dict()
+    assert len(list(COSInventoryHook().iter_records(manifest))) == 3
+
+
+class TestManyFiles:
+    @pytest.fixture
+    def emulator_settings(self):
+        return EmulatorSettings(post_rate=0, rows_per_file=1)
+
+    def test_batches_together_are_the_whole_report(self, cos):
+        manifest = take_report(cos)
+        batches = manifest.batches(at_most=2)
+        assert len(manifest.files) == 3
+        assert len(batches) == 2
+        hook = COSInventoryHook()
+        parts = [[record.key for record in hook.iter_records(manifest, files=batch)] for batch in batches]
+        whole = [record.key for record in hook.iter_records(manifest)]
+        assert sorted(parts[0] + parts[1]) == sorted(whole)
+
+    def test_a_report_with_fewer_rows_than_it_says_is_refused(self, cos):
+        manifest = take_report(cos)
+        short = Manifest.from_dict({**manifest.as_dict(), "files": manifest.as_dict()["files"][:2]})
+        with pytest.raises(COSInventoryCorruptReportError, match="2 rows, the manifest says 3"):
+            list(COSInventoryHook().iter_records(short))
+
+    def test_a_missing_data_file_is_an_error_that_names_it(self, cos):
+        manifest = take_report(cos)
+        cos.delete_object(DESTINATION, manifest.files[1].key)
+        with pytest.raises(COSInventoryNotFoundError) as raised:
+            list(COSInventoryHook().iter_records(manifest))
+        assert raised.value.key == manifest.files[1].key
+
+
+def test_a_data_file_with_other_bytes_is_refused(cos):
+    manifest = take_report(cos)
+    (file,) = manifest.files
+    body = bytearray(cos.get_object(DESTINATION, file.key))
+    body[-9] ^= 1
+    cos.put_object(DESTINATION, file.key, bytes(body))
+    with pytest.raises(COSInventoryCorruptReportError) as raised:
+        list(COSInventoryHook().iter_records(manifest))
+    assert (raised.value.bucket, raised.value.key) == (DESTINATION, file.key)
+
+
+def test_a_data_file_that_is_whole_but_not_the_manifests_is_refused(cos):
+    manifest = take_report(cos)
+    (file,) = manifest.files
+    rows = gzip.decompress(cos.get_object(DESTINATION, file.key)).splitlines(keepends=True)
+    body = gzip.compress(b"".join(rows[:2]))
+    cos.put_object(DESTINATION, file.key, body)
+    forged = DataFile(key=file.key, size=len(body), md5="0" * 32)
+    with pytest.raises(COSInventoryCorruptReportError, match="MD5"):
+        list(COSInventoryHook().iter_records(manifest, files=[forged]))
+
+
+def test_a_download_that_is_cut_is_resumed(cos):
+    manifest = take_report(cos)
+    cos.fault(method="GET", key=r"\.csv\.gz$", cut_after=100, times=1)
+    assert len(list(COSInventoryHook().iter_records(manifest))) == 3
+    assert cos.faults()[0]["happened"] == 1
+
+
+def test_rules_are_put_read_listed_and_deleted(cos):
+    hook = COSInventoryHook()
+    rule = configuration(
+        inventory_id="weekly",
+        schedule=Schedule(frequency="Weekly"),
+        filter=InventoryFilter(prefix="logs/", tags=(Tag("age", "18"),)),
+        included_object_versions="All",
+    )
+    hook.put_rule(bucket=SOURCE, configuration=rule)
+    assert hook.get_rule(bucket=SOURCE, inventory_id="weekly") == rule
+    assert list(hook.list_rules(bucket=SOURCE)) == [rule]
+    hook.delete_rule(bucket=SOURCE, inventory_id="weekly")
+    hook.delete_rule(bucket=SOURCE, inventory_id="weekly")
+    assert hook.get_rule(bucket=SOURCE, inventory_id="weekly") is None
+    assert list(hook.list_rules(bucket=SOURCE)) == []
+
+
+def test_a_rule_of_a_bucket_that_does_not_exist_is_an_error_not_none(cos):
+    with pytest.raises(COSInventoryNotFoundError) as raised:
+        COSInventoryHook().get_rule(bucket="missing-1250000000", inventory_id="weekly")
+    assert raised.value.code == "NoSuchBucket"
+
+
+@pytest.mark.parametrize("method", ["submit_inventory", "put_rule"])
+def test_a_destination_in_another_region_is_refused_before_any_request(cos, method):
+    cos.fault(status=500)
+    elsewhere = configuration(
+        destination=Destination(bucket=DESTINATION, region="ap-beijing"), schedule=Schedule(frequency="Daily")
+    )
+    with pytest.raises(COSInventoryConfigurationError, match="same region"):
+        getattr(COSInventoryHook(), method)(bucket=SOURCE, configuration=elsewhere)
+    assert cos.faults()[0]["seen"] == 0
+
+
+def test_nothing_is_looked_up_before_it_is_needed(monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_COS_DEFAULT", raising=False)
+    assert COSInventoryHook(cos_conn_id="no_such_connection").cos_conn_id == "no_such_connection"
+
+
+class TestTestConnection:
+    def test_good_credentials(self, cos):
+        success, message = COSInventoryHook().test_connection()
+        assert success, message
+        assert "COS accepts these credentials" in message
+
+    @pytest.mark.parametrize(
+        ("field", "value", "said"),
+        [
+            ("login", "AKIDunknown", "SecretId"),
+            ("password", "wrongwrongwrong", "SecretKey"),
+            ("password", "", "secret_key"),
+        ],
+    )
+    def test_what_is_wrong_is_said_and_no_secret_is(self, cos, monkeypatch, field, value, said):
+        import json
+
+        connection = {**cos.connection, field: value}
+        monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(connection))
+        success, message = COSInventoryHook().test_connection()
+        assert not success
+        assert said in message
+        assert cos.connection["password"] not in message
+        assert "wrongwrongwrong" not in message
+
+    def test_an_address_where_nothing_listens(self, cos, monkeypatch):
+        import json
+
+        connection = {**cos.connection, "extra": {"region": "ap-guangzhou", "endpoint_url": "http://127.0.0.1:9"}}
+        monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(connection))
+        success, message = COSInventoryHook().test_connection()
+        assert not success
+        assert "127.0.0.1:9" in message
+
+
+def test_the_checksum_of_a_manifest_is_checked_when_it_is_read(cos):
+    manifest = take_report(cos)
+    wrong = hashlib.md5(b"", usedforsecurity=False).hexdigest()
+    with pytest.raises(COSInventoryCorruptReportError, match=wrong):
+        COSInventoryHook().read_manifest(
+            bucket=DESTINATION, manifest_key=manifest.manifest_key, checksum=wrong
+        )

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timezone
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryDuplicateError,
+    COSInventoryPermissionError,
+    COSInventoryTimeoutError,
+)
+from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
+from tests.conftest import DESTINATION, SOURCE
+from tests.support.tasks import StateStore, TaskInstance, make_context, run_task
+
+
+def make_operator(**parameters):
+    return COSInventoryOperator(
+        **{
+            "task_id": "submit",
+            "bucket": SOURCE,
+            "destination_bucket": DESTINATION,
+            "destination_prefix": "inv",
+            "poll_interval": 0.05,
+            **parameters,
+        }
+    )
+
+
+def test_the_result_is_the_job_and_json(cos):
+    job = make_operator().execute(make_context())
+    assert json.loads(json.dumps(job)) == job
+    assert set(job) == {
+        "job_id",
+        "inventory_id",
+        "bucket",
+        "region",
+        "destination_bucket",
+        "report_prefix",
+        "submitted_at",
+        "attached",
+    }
+    (accepted,) = cos.jobs()
+    assert job["job_id"] == accepted["job_id"]
+    assert job["inventory_id"] == accepted["inventory_id"]
+    assert job["report_prefix"] == f"inv/1250000000/examplebucket/{job['inventory_id']}"
+    assert job["attached"] is False
+    assert datetime.fromisoformat(job["submitted_at"]).tzinfo is not None
+
+
+def test_each_key_of_the_result_is_an_xcom_of_its_own():
+    assert make_operator().multiple_outputs is True
+
+
+def test_the_derived_id_is_readable_and_within_cos_limits(cos):
+    job = make_operator().execute(make_context(ti=TaskInstance(dag_id="每日 sales", task_id="group.submit")))
+    assert re.fullmatch(r"sales\.group-submit-[a-z2-7]{20}", job["inventory_id"])
+
+
+def test_a_retry_attaches_through_the_state_store_without_a_request(cos):
+    context = make_context()
+    first = make_operator().execute(context)
+    cos.fault(method="POST", status=500)
+    cos.fault(method="HEAD", status=500)
+    second = make_operator(retries=3).execute({**context, "ti": TaskInstance(max_tries=3)})
+    assert second == {**first, "attached": True}
+    assert cos.accepted_posts(SOURCE) == 1
+
+
+def test_a_retry_without_a_state_store_attaches_through_cos(cos):
+    first = make_operator().execute(make_context(task_state_store=None))
+    second = make_operator().execute(make_context(task_state_store=None))
+    assert cos.accepted_posts(SOURCE) == 1
+    assert second["attached"] is True
+    assert second["job_id"] is None
+    assert second["inventory_id"] == first["inventory_id"]
+
+
+def test_an_attached_job_finds_its_report(cos):
+    make_operator().execute(make_context(task_state_store=None))
+    run = run_task(make_operator(wait_for_completion=True, timeout=20), make_context(task_state_store=None))
+    assert run.result["attached"] is True
+    assert run.result["manifest"]["matched_objects"] == 3
+
+
+def test_a_cleared_task_takes_a_new_inventory_though_the_store_outlives_the_clear(cos):
+    store = StateStore()
+    first = make_operator().execute(make_context(task_state_store=store))
+    cleared = make_context(task_state_store=store, ti=TaskInstance(max_tries=1))
+    second = make_operator().execute(cleared)
+    assert second["inventory_id"] != first["inventory_id"]
+    assert second["attached"] is False
+    assert cos.accepted_posts(SOURCE) == 2
+
+
+def test_an_edited_configuration_takes_a_new_inventory(cos):
+    context = make_context()
+    first = make_operator().execute(context)
+    second = make_operator(prefix="logs/").execute(context)
+    assert second["inventory_id"] != first["inventory_id"]
+    assert cos.accepted_posts(SOURCE) == 2
+
+
+def test_an_answer_that_was_lost_is_found_by_the_same_call(cos):
+    cos.fault(action="PostBucketInventory", reset="after", times=1)
+    job = make_operator().execute(make_context())
+    assert cos.accepted_posts(SOURCE) == 1
+    assert job["job_id"] is None
+    assert job["attached"] is True
+
+
+def test_a_chosen_id_that_is_taken_fails_at_once_and_says_what_to_do(cos):
+    make_operator(inventory_id="mine").execute(make_context(task_state_store=None))
+    with pytest.raises(AirflowFailException, match='on_duplicate="attach"') as raised:
+        make_operator(inventory_id="mine").execute(make_context(task_state_store=None))
+    assert isinstance(raised.value.__cause__, COSInventoryDuplicateError)
+    assert raised.value.__cause__.parameter == "inventory_id"
+    assert raised.value.__cause__.request_id
+
+
+def test_a_chosen_id_that_is_taken_is_attached_to_where_asked(cos):
+    make_operator(inventory_id="mine").execute(make_context(task_state_store=None))
+    again = make_operator(inventory_id="mine", on_duplicate="attach", wait_for_completion=True, timeout=20)
+    job = run_task(again, make_context(task_state_store=None)).result
+    assert job["attached"] is True
+    assert job["manifest"]["matched_objects"] == 3
+    assert cos.accepted_posts(SOURCE) == 1
+
+
+def test_a_retry_with_a_chosen_id_attaches_to_its_own_attempt(cos):
+    context = make_context()
+    make_operator(inventory_id="mine").execute(context)
+    stored = context["task_state_store"].get("cos_inventory_job")
+    context["task_state_store"].set("cos_inventory_job", {**stored, "job": None})  # killed before the answer
+    assert make_operator(inventory_id="mine").execute(context)["attached"] is True
+
+
+def test_durable_false_leaves_the_state_store_alone(cos):
+    context = make_context()
+    make_operator(durable=False).execute(context)
+    assert context["task_state_store"].values == {}
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_waiting_adds_the_manifest_to_the_same_result(cos, deferrable):
+    context = make_context()
+    run = run_task(make_operator(wait_for_completion=True, deferrable=deferrable, timeout=20), context)
+    assert set(run.result) >= {"job_id", "inventory_id", "manifest"}
+    assert run.result["manifest"]["matched_objects"] == 3
+    assert context["ti"].pushed == {"job_id": run.result["job_id"]}
+
+
+class TestSlowDelivery:
+    @pytest.fixture
+    def emulator_settings(self):
+        return EmulatorSettings(post_rate=0, delivery=Delivery(polls=3))
+
+    @pytest.mark.parametrize(("deferrable", "deferrals"), [(False, 0), (True, 1)])
+    def test_it_waits_as_long_as_it_takes(self, cos, deferrable, deferrals):
+        operator = make_operator(wait_for_completion=True, deferrable=deferrable, timeout=20)
+        run = run_task(operator, make_context())
+        assert run.deferrals == deferrals
+        assert run.result["manifest"]["matched_objects"] == 3
+
+    @pytest.mark.parametrize("deferrable", [False, True])
+    def test_a_time_out_says_what_to_check(self, cos, deferrable):
+        operator = make_operator(wait_for_completion=True, deferrable=deferrable, timeout=0.01, poll_interval=0.005)
+        with pytest.raises(COSInventoryTimeoutError, match="COS_QcsRole"):
+            run_task(operator, make_context())
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("bucket", "examplebucket"),
+        ("destination_bucket", "Inventory-1250000000"),
+        ("prefix", 2026),
+        ("tags", ["age"]),
+        ("tags", "age=18"),
+        ("storage_classes", "STANDARD"),
+        ("created_after", "yesterday"),
+        ("created_before", "2026-01-31T00:00:00"),
+        ("included_object_versions", "Latest"),
+        ("optional_fields", ["Sizes"]),
+        ("optional_fields", "Size"),
+        ("encryption", "AES256"),
+        ("account_id", "me"),
+        ("inventory_id", "a b"),
+        ("on_duplicate", "ignore"),
+        ("region", "guangzhou"),
+    ],
+)
+def test_a_wrong_value_fails_before_any_request_and_names_the_parameter(cos, parameter, value):
+    cos.fault(status=500)  # seen by any request
+    with pytest.raises(AirflowFailException) as raised:
+        make_operator(**{parameter: value}).execute(make_context())
+    assert raised.value.__cause__.parameter == parameter
+    assert cos.faults()[0]["seen"] == 0
+
+
+def test_templates_may_write_lists_and_mappings_as_json(cos):
+    operator = make_operator(optional_fields='["Size", "Tag"]', tags='{"age": "18"}')
+    assert operator.execute(make_context())["job_id"]
+
+
+def test_every_parameter_of_the_report_arrives_at_cos(cos):
+    operator = make_operator(
+        wait_for_completion=True,
+        prefix="logs/",
+        tags={"age": "18"},
+        storage_classes=["STANDARD"],
+        created_after=datetime(2020, 1, 1, tzinfo=timezone.utc),
+        created_before="2099-01-01T00:00:00Z",
+        optional_fields=["ETag", "Tag", "Size"],
+        encryption="SSE-COS",
+        account_id="100000000001",
+        destination_prefix="/inv/daily/",
+        timeout=20,
+    )
+    job = run_task(operator, make_context()).result
+    assert job["manifest"]["columns"] == ["Appid", "Bucket", "Key", "ETag", "Tag", "Size"]
+    assert job["manifest"]["matched_objects"] == 1
+    assert job["manifest"]["listed_objects"] == 3
+    assert job["report_prefix"].startswith("inv/daily/1250000000/")
+
+
+def test_a_destination_that_does_not_exist_is_found_before_the_post(cos):
+    with pytest.raises(AirflowFailException, match="tells nobody when it cannot") as raised:
+        make_operator(destination_bucket="missing-1250000000").execute(make_context())
+    assert raised.value.__cause__.parameter == "destination_bucket"
+    assert cos.accepted_posts(SOURCE) == 0
+
+
+def test_the_preflight_can_be_switched_off(cos):
+    cos.fault(method="HEAD", status=403, code="AccessDenied")
+    assert make_operator(preflight=False).execute(make_context())["job_id"]
+    with pytest.raises(AirflowFailException):
+        make_operator(inventory_id="other").execute(make_context())
+
+
+def test_a_missing_permission_fails_at_once_and_names_the_action(cos):
+    cos.add_credential(secret_id="AKIDweak", secret_key="weakweakweak", deny=["cos:PostBucketInventory"])
+    cos.secret_id, cos._secret_key = "AKIDweak", "weakweakweak"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_COS_DEFAULT", cos.connection_json)
+        with pytest.raises(AirflowFailException, match="PostBucketInventory") as raised:
+            make_operator().execute(make_context())
+    cause = raised.value.__cause__
+    assert isinstance(cause, COSInventoryPermissionError)
+    assert (cause.code, cause.status) == ("AccessDenied", 403)
+    assert "weakweakweak" not in str(raised.value)
+
+
+def test_everything_that_people_template_is_a_template_field():
+    assert {"cos_conn_id", "region", "bucket", "inventory_id", "optional_fields", "tags"} <= set(
+        COSInventoryOperator.template_fields
+    )
+    for name in COSInventoryOperator.template_fields:
+        assert hasattr(make_operator(), name)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime, timezone
+
+import pytest
+from airflow.sdk.module_loading import import_string
+
+from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
+from airflow_provider_cosinv.inventory import ReportSearch
+from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
+from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
+from tests.conftest import DESTINATION, SOURCE
+from tests.support.tasks import make_context, run_trigger
+
+SEARCH = ReportSearch(
+    bucket=DESTINATION,
+    region="ap-guangzhou",
+    prefixes=("inv/1250000000/examplebucket/x",),
+    dates=("20261122",),
+    not_before=datetime(2026, 11, 22, tzinfo=timezone.utc),
+).as_dict()
+
+
+def make_trigger(**parameters):
+    return COSInventoryTrigger(
+        **{
+            "search": SEARCH,
+            "cos_conn_id": "cos_default",
+            "poke_interval": 0.05,
+            "deadline": time.time() + 20,
+            "timeout": 20.0,
+            **parameters,
+        }
+    )
+
+
+def submit():
+    operator = COSInventoryOperator(
+        task_id="submit", bucket=SOURCE, destination_bucket=DESTINATION, destination_prefix="inv"
+    )
+    return operator.execute(make_context())
+
+
+def search_of(job):
+    from airflow_provider_cosinv.inventory import InventoryJob
+
+    return InventoryJob.from_dict(job).search().as_dict()
+
+
+def test_every_argument_is_serialised_under_its_own_name():
+    classpath, arguments = make_trigger(deadline=1.5, job={"job_id": "x"}).serialize()
+    assert classpath == "airflow_provider_cosinv.triggers.cos_inventory.COSInventoryTrigger"
+    assert arguments == {
+        "search": {
+            "bucket": DESTINATION,
+            "region": "ap-guangzhou",
+            "prefixes": ["inv/1250000000/examplebucket/x"],
+            "dates": ["20261122"],
+            "not_before": "2026-11-22T00:00:00+00:00",
+        },
+        "cos_conn_id": "cos_default",
+        "poke_interval": 0.05,
+        "deadline": 1.5,
+        "timeout": 20.0,
+        "job": {"job_id": "x"},
+    }
+    assert import_string(classpath)(**arguments).serialize() == (classpath, arguments)
+
+
+def test_it_fires_once_with_what_the_worker_needs(cos):
+    job = submit()
+    event = run_trigger(make_trigger(search=search_of(job), job=job))
+    assert event["status"] == "success"
+    assert event["manifest_key"].startswith(job["report_prefix"])
+    assert len(event["checksum"]) == 32
+    assert event["job"] == job
+
+
+def test_it_ends_at_its_deadline_with_the_last_state(cos):
+    event = run_trigger(make_trigger(deadline=time.time() + 0.2))
+    assert event["status"] == "error"
+    assert event["error"] == "COSInventoryTimeoutError"
+    assert "not there yet" in event["message"]
+
+
+def test_a_deadline_that_is_over_ends_it_without_a_request(cos):
+    cos.fault(status=500)
+    event = run_trigger(make_trigger(deadline=time.time() - 1))
+    assert event["error"] == "COSInventoryTimeoutError"
+    assert cos.faults()[0]["seen"] == 0
+
+
+def test_a_missing_destination_bucket_is_an_error_not_a_wait(cos):
+    event = run_trigger(make_trigger(search={**SEARCH, "bucket": "missing-1250000000"}))
+    assert (event["error"], event["code"]) == ("COSInventoryNotFoundError", "NoSuchBucket")
+
+
+def test_a_wrong_connection_is_an_error_that_names_the_field(cos, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", '{"conn_type": "cos", "login": "AKID"}')
+    event = run_trigger(make_trigger(cos_conn_id="broken"))
+    assert (event["error"], event["parameter"]) == ("COSInventoryConfigurationError", "secret_key")
+
+
+class TestLongWait:
+    @pytest.fixture
+    def emulator_settings(self):
+        return EmulatorSettings(post_rate=0, delivery=Delivery(polls=4))
+
+    def test_an_edited_connection_is_picked_up_when_credentials_end(self, cos, monkeypatch):
+        cos.add_credential(secret_id="AKIDtemporary", secret_key="k" * 32, token="t" * 32, expires_in=3600)
+        temporary = {**cos.connection, "login": "AKIDtemporary", "password": "k" * 32}
+        temporary["extra"] = {**temporary["extra"], "token": "t" * 32}
+        import json
+
+        job = submit()
+        monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(temporary))
+
+        async def wait_while_credentials_end():
+            trigger = make_trigger(search=search_of(job), poke_interval=0.2)
+
+            async def edit():
+                await asyncio.sleep(0.3)
+                monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", cos.connection_json)
+                cos.fault(method="GET", status=400, code="ExpiredToken", times=1)
+
+            editing = asyncio.create_task(edit())
+            events = [event async for event in trigger.run()]
+            await editing
+            return events
+
+        (event,) = asyncio.run(wait_while_credentials_end())
+        assert event.payload["status"] == "success"
+        assert cos.faults()[0]["happened"] == 1
+
+    def test_credentials_that_end_without_an_edit_are_an_error(self, cos):
+        job = submit()
+        cos.fault(method="GET", nth=2, status=400, code="ExpiredToken")
+        event = run_trigger(make_trigger(search=search_of(job)))
+        assert (event["error"], event["code"]) == ("COSInventoryPermissionError", "ExpiredToken")
