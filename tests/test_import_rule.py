@@ -111,6 +111,7 @@ def modules_loaded_by(statement):
         "operators.cos_inventory_rule",
         "sensors.cos_inventory",
         "hooks.cos_inventory",
+        "triggers.cos_inventory",
         "assets.cos",
         "inventory",
         "emulator",

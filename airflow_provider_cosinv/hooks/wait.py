@@ -114,7 +114,8 @@ def not_in_time(search: ReportSearch, *, timeout: float, last: str) -> COSInvent
     :param last: the last state seen
     """
     return COSInventoryTimeoutError(
-        f"No verified report within {timeout:g} seconds at {search} (last seen: {last or 'nothing'}).",
+        f"No verified report, that is manifest.checksum and a manifest.json with this MD5, within {timeout:g} seconds "
+        f"in {search} (last seen: {last or 'nothing'}).",
         bucket=search.bucket,
         hint="COS does not say why it delivers no report. Check that the role COS_QcsRole exists and may write to the "
         "destination bucket, that this bucket is in the source bucket's region, that its lifecycle rules do not delete "

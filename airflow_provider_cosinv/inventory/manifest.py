@@ -91,7 +91,7 @@ class Manifest:
             for name in ("listed_objects", "listed_bytes", "matched_objects", "matched_bytes"):
                 _expect(values[name], (int, type(None)), name)
             values["columns"] = tuple(
-                _expect(name, str, "columns") for name in _expect(data["columns"], list, "columns")
+                _expect(name, str, "columns") for name in _expect(data["columns"], (list, tuple), "columns")
             )
             values["files"] = tuple(as_data_file(file) for file in data["files"])
         except (KeyError, TypeError) as error:

@@ -86,7 +86,7 @@ class ManifestReader:
     def _check_destination(self, data: dict[str, Any]) -> None:
         stated = self._full_name(data, "destination")
         if stated not in (self.bucket, self.bucket.rpartition("-")[0]):
-            raise self._error(f"The manifest is in {self.bucket}, but names {stated} as its bucket.")
+            raise self._error(f"The manifest is in {self.bucket}, but names {_SHOW.repr(stated)} as its bucket.")
 
     def _columns(self, data: dict[str, Any]) -> tuple[str, ...]:
         schema = data.get("fileSchema")

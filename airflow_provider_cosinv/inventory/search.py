@@ -125,9 +125,9 @@ class ReportSearch:
         )
 
     def __str__(self) -> str:
-        """Return the keys that are looked for, as a person would write them."""
-        keys = [f"cos://{self.bucket}/{checksum_key(prefix, date)}" for prefix in self.prefixes for date in self.dates]
-        return " or ".join(keys)
+        """Return where it is looked for, in one line of log: ``cos://bucket/prefix/{20261121,20261122}``."""
+        dates = self.dates[0] if len(self.dates) == 1 else f"{{{','.join(self.dates)}}}"
+        return f"cos://{self.bucket}/{self.prefixes[0]}/{dates}"
 
 
 def look(search: ReportSearch, *, grace: timedelta) -> Generator[Wanted, Found | None, Sighting]:

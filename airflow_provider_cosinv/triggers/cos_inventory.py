@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waiting in the triggerer. Workers import this module only at the moment they defer."""
+"""Waiting in the triggerer."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_cosinv.cos.aio import AsyncCOSClient
-from airflow_provider_cosinv.cos.aio_session import shared_session
-from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.exceptions import (
     COSInventoryError,
     COSInventoryNotFoundError,
@@ -24,6 +21,12 @@ from airflow_provider_cosinv.exceptions import (
 from airflow_provider_cosinv.hooks.connection import read_connection
 from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, StateLog, not_in_time
 from airflow_provider_cosinv.inventory.search import Found, ReportSearch, Sighting, Wanted, look
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from airflow_provider_cosinv.cos.aio import AsyncCOSClient
+    from airflow_provider_cosinv.cos.settings import ClientSettings
 
 
 class COSInventoryTrigger(BaseTrigger):
@@ -84,9 +87,10 @@ class COSInventoryTrigger(BaseTrigger):
     async def _wait(self) -> Sighting:
         search = ReportSearch.from_dict(self.search)
         states = StateLog(search=search, log=self.log)
-        async with shared_session():
+        aio = await asyncio.to_thread(_import_aio)
+        async with aio.shared_session():
             settings = await self._settings(search)
-            client = AsyncCOSClient(settings=settings)
+            client = aio.AsyncCOSClient(settings=settings)
             # The worker looked before it deferred. A trigger that fires within its first second meets a race in
             # Airflow's scheduler (apache/airflow#66374).
             while (rest := self.deadline - time.time()) > 0:
@@ -100,7 +104,7 @@ class COSInventoryTrigger(BaseTrigger):
                     renewed = await self._settings(search)
                     if renewed == settings:
                         raise
-                    settings, client = renewed, AsyncCOSClient(settings=renewed)
+                    settings, client = renewed, aio.AsyncCOSClient(settings=renewed)
                     self.log.info("Connection %s was edited; waiting goes on with it.", self.cos_conn_id)
                 else:
                     states.seen(sighting)
@@ -121,6 +125,14 @@ class COSInventoryTrigger(BaseTrigger):
         except StopIteration as end:
             sighting: Sighting = end.value
             return sighting
+
+
+def _import_aio() -> ModuleType:
+    # aiohttp takes a third of a second: too long for the event loop, which all triggers share, and for the worker,
+    # which makes a trigger only to hand it over.
+    from airflow_provider_cosinv.cos import aio
+
+    return aio
 
 
 async def _fetch(client: AsyncCOSClient, wanted: Wanted) -> Found | None:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from airflow.sdk import Asset
@@ -125,7 +125,7 @@ class TestForbiddenLater:
 @every_mode
 def test_a_manifest_that_stays_wrong_is_an_error_after_a_time_of_grace(cos, mode):
     job = submit()
-    (report,) = [key for key in wait_for_keys(cos, "manifest.checksum")]
+    (report,) = wait_for_keys(cos, "manifest.checksum")
     cos.put_object(DESTINATION, report, b"0" * 32)
     with pytest.raises(COSInventoryCorruptReportError, match="0000") as raised:
         run_task(make_sensor(mode, job=job, soft_fail=True, poke_interval=0.5), make_context())
@@ -173,9 +173,7 @@ class TestNoPrefix:
 def test_a_periodic_inventory_is_waited_for_by_id_and_date(cos, mode, prefix):
     hook = COSInventoryHook()
     destination = Destination(bucket=DESTINATION, region="ap-guangzhou", prefix=prefix)
-    rule = InventoryConfiguration(
-        inventory_id="daily", destination=destination, schedule=Schedule(frequency="Daily")
-    )
+    rule = InventoryConfiguration(inventory_id="daily", destination=destination, schedule=Schedule(frequency="Daily"))
     hook.put_rule(bucket=SOURCE, configuration=rule)
     delivered = cos.deliver_rule(SOURCE, "daily")
     sensor = make_sensor(
@@ -197,17 +195,13 @@ def test_without_a_date_the_day_of_the_run_counts_in_both_time_zones(cos):
     assert run_task(sensor, make_context()).result["manifest_key"].startswith(job["report_prefix"])
 
 
-def test_an_older_report_under_the_same_id_is_not_the_jobs(cos):
+@every_mode
+def test_an_older_report_under_the_same_id_is_not_the_jobs(cos, mode):
     job = submit()
     wait_for_keys(cos, "manifest.checksum")
-    later = {**job, "submitted_at": "2999-01-01T00:00:00+00:00"}
-    context = make_context(dag_run=SimpleNamespace(run_after=None))
-    sensor = make_sensor("poke", job=later, timeout=0.1)
-    sensor.__dict__["_state_log"] = None
-    dates = {"dates": sensor._search(context).dates}
-    assert dates["dates"] == ("29990101",)
-    with pytest.raises(AirflowSensorTimeout):
-        run_task(sensor, context)
+    later = datetime.now(timezone.utc) + timedelta(minutes=5)
+    with pytest.raises(AirflowSensorTimeout, match="older than the job"):
+        run_task(make_sensor(mode, job={**job, "submitted_at": later.isoformat()}, timeout=0.2), make_context())
 
 
 def test_outlets_get_an_event_that_says_which_report_it_is(cos):
