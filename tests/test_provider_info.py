@@ -4,10 +4,10 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from importlib.resources import files
+from pydoc import locate
 
 import jsonschema
 import pytest
-from airflow.sdk.module_loading import import_string
 
 import airflow_provider_cosinv
 from airflow_provider_cosinv.get_provider_info import get_provider_info
@@ -45,10 +45,10 @@ def test_every_module_and_class_it_names_exists():
         for entry in INFO[kind]:
             for module in entry["python-modules"]:
                 importlib.import_module(module)
-    assert import_string(CONNECTION["hook-class-name"]) is COSInventoryHook
+    assert locate(CONNECTION["hook-class-name"]) is COSInventoryHook
     for entry in INFO["asset-uris"]:
-        assert callable(import_string(entry["handler"]))
-        assert callable(import_string(entry["factory"]))
+        assert callable(locate(entry["handler"]))
+        assert callable(locate(entry["factory"]))
 
 
 def test_the_hook_agrees_with_it():

@@ -45,7 +45,9 @@ def test_the_parameters_are_these_and_keyword_only(cls):
     assert {parameter.kind for parameter in found} == {inspect.Parameter.KEYWORD_ONLY}
 
 
-@pytest.mark.parametrize("cls", [cls for cls in PARAMETERS if cls is not COSInventoryHook], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize(
+    "cls", [cls for cls in PARAMETERS if cls is not COSInventoryHook], ids=lambda cls: cls.__name__
+)
 def test_every_value_that_one_would_template_is_a_template_field(cls):
     assert set(cls.template_fields) == set(PARAMETERS[cls].split()) - PLAIN
 
@@ -58,10 +60,24 @@ def test_every_parameter_is_documented(cls):
 
 
 def test_the_names_of_the_domain_are_these():
-    assert sorted(inventory.__all__) == sorted(
-        "STANDARD_FIELDS BucketName DataFile DataFileDict Destination InventoryConfiguration InventoryFilter "
-        "InventoryJob InventoryRecord Manifest ReportSearch Schedule Sighting Tag TaskIdentity derive_inventory_id "
-        "parse_manifest".split()
-    )
+    assert set(inventory.__all__) == {
+        "STANDARD_FIELDS",
+        "BucketName",
+        "DataFile",
+        "DataFileDict",
+        "Destination",
+        "InventoryConfiguration",
+        "InventoryFilter",
+        "InventoryJob",
+        "InventoryRecord",
+        "Manifest",
+        "ReportSearch",
+        "Schedule",
+        "Sighting",
+        "Tag",
+        "TaskIdentity",
+        "derive_inventory_id",
+        "parse_manifest",
+    }
     for name in inventory.__all__:
         assert getattr(inventory, name)

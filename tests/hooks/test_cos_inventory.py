@@ -211,6 +211,4 @@ def test_the_checksum_of_a_manifest_is_checked_when_it_is_read(cos):
     manifest = take_report(cos)
     wrong = hashlib.md5(b"", usedforsecurity=False).hexdigest()
     with pytest.raises(COSInventoryCorruptReportError, match=wrong):
-        COSInventoryHook().read_manifest(
-            bucket=DESTINATION, manifest_key=manifest.manifest_key, checksum=wrong
-        )
+        COSInventoryHook().read_manifest(bucket=DESTINATION, manifest_key=manifest.manifest_key, checksum=wrong)

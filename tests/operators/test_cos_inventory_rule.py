@@ -67,7 +67,13 @@ def test_deleting_a_rule_twice_is_no_error(cos):
 
 @pytest.mark.parametrize(
     ("parameter", "value"),
-    [("frequency", "Hourly"), ("monthly_date", 3), ("inventory_id", "a b"), ("bucket", "b"), ("optional_fields", ["X"])],
+    [
+        ("frequency", "Hourly"),
+        ("monthly_date", 3),
+        ("inventory_id", "a b"),
+        ("bucket", "b"),
+        ("optional_fields", ["X"]),
+    ],
 )
 def test_a_wrong_value_fails_before_any_request_and_names_the_parameter(cos, parameter, value):
     cos.fault(status=500)

@@ -8,11 +8,11 @@ import json
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from pydoc import locate
 from types import SimpleNamespace
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
-from airflow.sdk.module_loading import import_string
 
 
 class StateStore:
@@ -79,7 +79,8 @@ class Run:
 def run_task(task: Any, context: dict[str, Any]) -> Run:
     """Run a task to its end, whichever way it waits; triggers travel through JSON as in Airflow's database."""
     deferrals = reschedules = 0
-    step, arguments = task.execute, (context,)
+    step: Any = task.execute
+    arguments: tuple[Any, ...] = (context,)
     while True:
         try:
             return Run(step(*arguments), deferrals, reschedules)
@@ -97,7 +98,8 @@ def run_task(task: Any, context: dict[str, Any]) -> Run:
 def run_trigger(trigger: Any) -> Any:
     """Run a trigger that was stored and loaded again; return the payload of its only event."""
     classpath, arguments = trigger.serialize()
-    loaded = import_string(classpath)(**json.loads(json.dumps(arguments)))
+    cls: Any = locate(classpath)
+    loaded = cls(**json.loads(json.dumps(arguments)))
 
     async def events() -> list[Any]:
         return [event async for event in loaded.run()]

@@ -4,9 +4,9 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import datetime, timezone
+from pydoc import locate
 
 import pytest
-from airflow.sdk.module_loading import import_string
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.inventory import ReportSearch
@@ -67,7 +67,7 @@ def test_every_argument_is_serialised_under_its_own_name():
         "timeout": 20.0,
         "job": {"job_id": "x"},
     }
-    assert import_string(classpath)(**arguments).serialize() == (classpath, arguments)
+    assert locate(classpath)(**arguments).serialize() == (classpath, arguments)
 
 
 def test_it_fires_once_with_what_the_worker_needs(cos):

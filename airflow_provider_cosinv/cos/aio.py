@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The async client of COS, for the triggerer: the few calls that a wait polls with."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import TypeVar, final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from tenacity import AsyncRetrying
+from yarl import URL
+
+from airflow_provider_cosinv.cos import operations
+from airflow_provider_cosinv.cos.aio_session import shared_session
+from airflow_provider_cosinv.cos.answers import (
+    BODY_LIMIT,
+    Answer,
+    check_success,
+    cut_short,
+    object_info,
+    too_long,
+)
+from airflow_provider_cosinv.cos.endpoint import bucket_host, request_url, signed_path
+from airflow_provider_cosinv.cos.network import network_error
+from airflow_provider_cosinv.cos.operations import COSRequest
+from airflow_provider_cosinv.cos.results import BucketInfo, ObjectContent, ObjectDigest
+from airflow_provider_cosinv.cos.retry import RetryPolicy
+from airflow_provider_cosinv.cos.settings import ClientSettings
+from airflow_provider_cosinv.cos.signature import Signer
+from airflow_provider_cosinv.cos.tls import tls_context
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+
+_T = TypeVar("_T")
+_DEFAULT_POLICY = RetryPolicy()
+_PIECE = 64 * 1024
+# asyncio.TimeoutError is no OSError on Python 3.10.
+_FAULTS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+
+
+@final
+class AsyncCOSClient:
+    """
+    Reads reports from an event loop. It raises the same errors as :class:`~.client.COSClient`.
+
+    As a context manager it keeps the event loop's shared session open; without that, each call does so for itself.
+
+    :param settings: credentials, region and the way there
+    :param retry_policy: how often and how patiently a request is sent again
+    """
+
+    def __init__(self, *, settings: ClientSettings, retry_policy: RetryPolicy = _DEFAULT_POLICY) -> None:
+        self._settings = settings
+        self._retry_arguments = retry_policy.arguments()
+        self._signer = Signer(credentials=settings.credentials)
+        self._proxies: dict[str, str | None] = {}
+        self._held = AsyncExitStack()
+
+    async def __aenter__(self) -> AsyncCOSClient:
+        """Hold the shared session until the block is left."""
+        await self._held.enter_async_context(shared_session())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Let go of the shared session."""
+        await self._held.aclose()
+
+    async def head_bucket(self, bucket: str) -> BucketInfo:
+        """
+        Return what COS tells about a bucket, once it exists and may be read (436/7735).
+
+        Needs ``name/cos:HeadBucket``.
+
+        :param bucket: full name
+        """
+        request = COSRequest(operation=operations.HEAD_BUCKET, bucket=bucket)
+
+        async def attempt() -> BucketInfo:
+            async with self._open(request) as (answer, _):
+                return BucketInfo(region=answer.headers.get("x-cos-bucket-region") or None)
+
+        return await self._retrying(attempt)
+
+    async def get_object(self, bucket: str, key: str, *, max_bytes: int) -> ObjectContent:
+        """
+        Return a whole object, as it is stored (436/7753).
+
+        Needs ``name/cos:GetObject``.
+
+        :param max_bytes: that are held at most
+        :raises COSInventoryRequestError: where the object is longer
+        """
+        request = COSRequest(operation=operations.GET_OBJECT, bucket=bucket, key=key)
+
+        async def attempt() -> ObjectContent:
+            body = bytearray()
+            async with self._open(request) as (answer, response):
+                async for piece in self._pieces(request, answer, response, max_bytes):
+                    body += piece
+            return ObjectContent(body=bytes(body), info=object_info(answer))
+
+        return await self._retrying(attempt)
+
+    async def digest_object(self, bucket: str, key: str, *, max_bytes: int) -> ObjectDigest:
+        """
+        Return the MD5 of a whole object as it is stored, in bounded memory (436/7753).
+
+        Needs ``name/cos:GetObject``.
+
+        :param max_bytes: that are read at most
+        :raises COSInventoryRequestError: where the object is longer
+        """
+        request = COSRequest(operation=operations.GET_OBJECT, bucket=bucket, key=key)
+
+        async def attempt() -> ObjectDigest:
+            md5 = hashlib.md5(usedforsecurity=False)
+            size = 0
+            async with self._open(request) as (answer, response):
+                async for piece in self._pieces(request, answer, response, max_bytes):
+                    md5.update(piece)
+                    size += len(piece)
+            return ObjectDigest(md5_hex=md5.hexdigest(), size=size, info=object_info(answer))
+
+        return await self._retrying(attempt)
+
+    async def _retrying(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        # One object per call: tenacity keeps the state of a call in it.
+        return await AsyncRetrying(**self._retry_arguments)(attempt)
+
+    @asynccontextmanager
+    async def _open(self, request: COSRequest) -> AsyncIterator[tuple[Answer, aiohttp.ClientResponse]]:
+        """Send a request and give a successful answer with its body unread."""
+        url = request_url(self._settings, request.bucket, request.key, request.params)
+        tls = await tls_context(self._settings.verify_ssl) if url.startswith("https:") else True
+        async with shared_session() as session:
+            try:
+                response = await session.request(
+                    request.operation.method,
+                    # Encoded already: the path that is sent is the one that is signed.
+                    URL(url, encoded=True),
+                    headers=self._headers(request),
+                    allow_redirects=False,
+                    ssl=tls,
+                    proxy=self._proxy(url),
+                    timeout=aiohttp.ClientTimeout(
+                        total=None, sock_connect=self._settings.timeout, sock_read=self._settings.timeout
+                    ),
+                )
+            except _FAULTS as error:
+                raise self._fault(error, request) from error
+            # Leaving the block gives the connection back, or closes it where the body was not read to its end.
+            async with response:
+                answer = Answer(status=response.status, headers=_headers_of(response))
+                if not answer.is_success:
+                    answer = Answer(status=answer.status, headers=answer.headers, body=await _error_body(response))
+                check_success(answer, request, region=self._settings.region)
+                yield answer, response
+
+    async def _pieces(
+        self, request: COSRequest, answer: Answer, response: aiohttp.ClientResponse, max_bytes: int
+    ) -> AsyncIterator[bytes]:
+        announced = answer.content_length()
+        if announced is not None and announced > max_bytes:
+            raise too_long(answer, request, max_bytes)
+        size = 0
+        try:
+            async for piece in response.content.iter_chunked(_PIECE):
+                size += len(piece)
+                if size > max_bytes:
+                    raise too_long(answer, request, max_bytes)
+                yield piece
+        except _FAULTS as error:
+            raise self._fault(error, request) from error
+        if announced is not None and size < announced:
+            raise cut_short(answer, request)
+
+    def _headers(self, request: COSRequest) -> dict[str, str]:
+        settings = self._settings
+        headers = {"Host": bucket_host(settings, request.bucket), "Accept-Encoding": "identity", **request.headers}
+        if settings.credentials.token is not None:
+            headers["x-cos-security-token"] = settings.credentials.token
+        headers["Authorization"] = self._signer.authorization(
+            method=request.operation.method,
+            path=signed_path(request.key),
+            params=request.params,
+            headers=headers,
+        )
+        return headers
+
+    def _proxy(self, url: str) -> str | None:
+        """Return the proxy to use: the connection's, or the environment's."""
+        parts = urlsplit(url)
+        place = f"{parts.scheme}://{parts.netloc}"
+        if place not in self._proxies:
+            proxy = (self._settings.proxies or {}).get(parts.scheme)
+            if proxy is None and not proxy_bypass(parts.netloc):
+                environment = getproxies()
+                proxy = environment.get(parts.scheme) or environment.get("all")
+            # Looked up once a host: reading the environment takes longer than signing.
+            self._proxies[place] = proxy
+        return self._proxies[place]
+
+    def _fault(self, error: BaseException, request: COSRequest) -> Exception:
+        # Not every ValueError: a certificate that is refused is one.
+        if isinstance(error, aiohttp.InvalidURL):
+            return COSInventoryConfigurationError(
+                f"{request.operation.title} cannot be sent ({type(error).__name__}).",
+                bucket=request.bucket,
+                key=request.key,
+                hint="Check endpoint_url and proxies of the connection.",
+            )
+        return network_error(error, request, self._settings)
+
+
+def _headers_of(response: aiohttp.ClientResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    try:
+        async for piece in response.content.iter_chunked(_PIECE):
+            body += piece
+            if len(body) > BODY_LIMIT:
+                break
+    except _FAULTS:
+        # The status alone tells enough.
+        return b""
+    return bytes(body)

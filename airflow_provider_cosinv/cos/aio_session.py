@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+One aiohttp session per event loop, shared by every wait of the triggerer.
+
+A session of its own for each of 2,000 waits costs hundreds of megabytes over TLS, and a keep-alive shorter than the
+poll interval a handshake at every poll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import aiohttp
+
+from airflow_provider_cosinv import __version__
+
+#: Requests in flight in one event loop; the others wait for their turn.
+CONNECTIONS = 100
+#: Seconds that an idle connection is kept: longer than the usual minute between two polls.
+KEEPALIVE = 120.0
+_DNS_TTL = 300
+
+
+@dataclass
+class _Shared:
+    session: aiohttp.ClientSession
+    users: int = 0
+
+
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def shared_session() -> AsyncIterator[aiohttp.ClientSession]:
+    """
+    Give the session of the running event loop; the first user opens it, the last one closes it.
+
+    Hold it for as long as a wait lasts, so that connections outlive a poll.
+    """
+    loop = asyncio.get_running_loop()
+    shared = _by_loop.get(loop)
+    if shared is None:
+        shared = _by_loop[loop] = _Shared(_open_session())
+    shared.users += 1
+    try:
+        yield shared.session
+    finally:
+        shared.users -= 1
+        if shared.users == 0:
+            # Taken out before it closes: who comes meanwhile opens another.
+            del _by_loop[loop]
+            await shared.session.close()
+
+
+def _open_session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEPALIVE, ttl_dns_cache=_DNS_TTL),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # Objects arrive as they are stored.
+        auto_decompress=False,
+        # With it, aiohttp reads .netrc and the proxies in a thread at each request, and refuses an Authorization
+        # header where .netrc has a default entry. The environment's proxies are honoured by .aio.
+        trust_env=False,
+        headers={"User-Agent": f"airflow-provider-cosinv/{__version__}"},
+    )

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The five inventory calls."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
+
+from airflow_provider_cosinv.cos import operations
+from airflow_provider_cosinv.cos.answers import BODY_LIMIT, PAGE_LIMIT, Answer, details_of
+from airflow_provider_cosinv.cos.caller import Caller, unusable_page
+from airflow_provider_cosinv.cos.listing import next_token
+from airflow_provider_cosinv.cos.operations import COSRequest, Operation
+from airflow_provider_cosinv.cos.results import SubmittedInventory
+from airflow_provider_cosinv.cos.submission import Submission
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
+    COSInventoryNotFoundError,
+    COSInventoryRequestError,
+)
+from airflow_provider_cosinv.inventory.bucket import check_inventory_id
+from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration
+
+_NOT_FOUND = "InventoryConfigurationNotFoundError"
+
+
+class InventoryCalls(Caller):
+    """One-time and periodic inventories of buckets."""
+
+    def post_bucket_inventory(self, bucket: str, configuration: InventoryConfiguration) -> SubmittedInventory:
+        """
+        Submit a one-time inventory, which starts at once (436/46869).
+
+        Needs ``name/cos:PostBucketInventory`` on the source and ``name/cos:PutObject`` on the destination bucket. A
+        request that got no answer is sent again with the same id. Where COS then says that the id exists, it had
+        accepted the first one.
+
+        :param bucket: full name of the bucket to list
+        :param configuration: what the inventory contains and where it goes
+        :return: the job; ``job_id`` is None where COS accepted it without a readable JobId
+        :raises COSInventoryDuplicateError: where the id was used before this call
+        """
+        submission = Submission(
+            transport=self._transport,
+            request=_request(
+                operations.POST_INVENTORY, bucket, configuration.inventory_id, configuration.to_post_xml()
+            ),
+            region=self._settings.region,
+        )
+        return self._retrying(submission.attempt)
+
+    def put_bucket_inventory(self, bucket: str, configuration: InventoryConfiguration) -> None:
+        """
+        Create or replace a periodic inventory (436/30625).
+
+        Needs ``name/cos:PutBucketInventory`` on the source and ``name/cos:PutObject`` on the destination bucket.
+
+        :param bucket: full name of the bucket to list
+        :param configuration: with a schedule
+        """
+        body = configuration.to_put_xml()
+        self._call(_request(operations.PUT_INVENTORY, bucket, configuration.inventory_id, body))
+
+    def get_bucket_inventory(self, bucket: str, inventory_id: str) -> InventoryConfiguration:
+        """
+        Return a periodic inventory's configuration (436/30623).
+
+        Needs ``name/cos:GetBucketInventory``.
+
+        :param bucket: full name of the bucket that is listed
+        """
+        request = _request(operations.GET_INVENTORY, bucket, inventory_id)
+        answer, configuration = self._document(request, "InventoryConfiguration", BODY_LIMIT)
+        return _read(configuration, answer, request)
+
+    def list_bucket_inventory(self, bucket: str) -> Iterator[InventoryConfiguration]:
+        """
+        Yield the configurations of all periodic inventories of a bucket, 100 to a request (436/30627).
+
+        Needs ``name/cos:GetBucketInventory`` or ``name/cos:ListBucketInventory``: the documents differ, so both.
+
+        :param bucket: full name of the bucket that is listed
+        """
+        token: str | None = None
+        while True:
+            params = {"inventory": ""} if token is None else {"inventory": "", "continuation-token": token}
+            request = COSRequest(operation=operations.LIST_INVENTORY, bucket=bucket, params=params)
+            try:
+                answer, page = self._document(request, "ListInventoryConfigurationResult", PAGE_LIMIT)
+            except COSInventoryNotFoundError as error:
+                # Another way to say that there are none.
+                if error.code == _NOT_FOUND:
+                    return
+                raise
+            for element in page.findall("InventoryConfiguration"):
+                yield _read(element, answer, request)
+            try:
+                following = next_token(page)
+            except ValueError as error:
+                raise unusable_page(answer, request, error) from error
+            if following is None:
+                return
+            if following == token:
+                raise unusable_page(answer, request, "the next page is the one before")
+            token = following
+
+    def delete_bucket_inventory(self, bucket: str, inventory_id: str) -> None:
+        """
+        Delete a periodic inventory (436/30626); one that does not exist is no error.
+
+        Needs ``name/cos:DeleteBucketInventory``.
+
+        :param bucket: full name of the bucket that is listed
+        """
+        try:
+            self._call(_request(operations.DELETE_INVENTORY, bucket, inventory_id))
+        except COSInventoryNotFoundError as error:
+            if error.code != _NOT_FOUND:
+                raise
+
+
+def _request(operation: Operation, bucket: str, inventory_id: str, body: bytes | None = None) -> COSRequest:
+    headers = {}
+    if body is not None:
+        md5 = hashlib.md5(body, usedforsecurity=False).digest()
+        headers = {"Content-Type": "application/xml", "Content-MD5": base64.b64encode(md5).decode()}
+    return COSRequest(
+        operation=operation,
+        bucket=bucket,
+        params={"inventory": "", "id": check_inventory_id(inventory_id)},
+        headers=headers,
+        body=body,
+    )
+
+
+def _read(element: Element, answer: Answer, request: COSRequest) -> InventoryConfiguration:
+    try:
+        return InventoryConfiguration.from_xml(element)
+    except COSInventoryConfigurationError as error:
+        # Not the caller's value, but COS's.
+        raise COSInventoryRequestError(
+            f"COS sent an inventory configuration that cannot be read: {error.message}",
+            **details_of(answer, request),
+        ) from error

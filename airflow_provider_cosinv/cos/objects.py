@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The calls for buckets and objects: what reports are made of."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from airflow_provider_cosinv.cos import operations
+from airflow_provider_cosinv.cos.answers import (
+    PAGE_LIMIT,
+    Answer,
+    check_success,
+    cut_short,
+    object_info,
+    too_long,
+)
+from airflow_provider_cosinv.cos.caller import Caller, unusable_page
+from airflow_provider_cosinv.cos.download import Download
+from airflow_provider_cosinv.cos.listing import entries, next_marker
+from airflow_provider_cosinv.cos.operations import COSRequest
+from airflow_provider_cosinv.cos.results import BucketInfo, CommonPrefix, ListedObject, ObjectContent, ObjectInfo
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+
+#: Bytes of an object that :meth:`ObjectCalls.stream_object` holds at once.
+CHUNK_SIZE = 1024 * 1024
+_MAX_KEYS = 1000
+
+
+class ObjectCalls(Caller):
+    """Buckets and their objects."""
+
+    def head_bucket(self, bucket: str) -> BucketInfo:
+        """
+        Return what COS tells about a bucket, once it exists and may be read (436/7735).
+
+        Needs ``name/cos:HeadBucket``.
+
+        :param bucket: full name
+        """
+        answer = self._call(COSRequest(operation=operations.HEAD_BUCKET, bucket=bucket))
+        return BucketInfo(region=answer.headers.get("x-cos-bucket-region") or None)
+
+    def head_object(self, bucket: str, key: str) -> ObjectInfo:
+        """
+        Return the headers of an object (436/7745).
+
+        Needs ``name/cos:HeadObject``. A missing bucket and a missing object look the same here.
+        """
+        return object_info(self._call(COSRequest(operation=operations.HEAD_OBJECT, bucket=bucket, key=key)))
+
+    def get_object(self, bucket: str, key: str, *, max_bytes: int) -> ObjectContent:
+        """
+        Return a whole object, as it is stored (436/7753).
+
+        Needs ``name/cos:GetObject``.
+
+        :param max_bytes: that are held at most
+        :raises COSInventoryRequestError: where the object is longer
+        """
+        request = COSRequest(operation=operations.GET_OBJECT, bucket=bucket, key=key)
+
+        def attempt() -> ObjectContent:
+            answer = self._transport.exchange(request, limit=max(max_bytes, 0))
+            check_success(answer, request, region=self._settings.region)
+            if answer.is_too_long:
+                raise too_long(answer, request, max_bytes)
+            if answer.is_cut:
+                raise cut_short(answer, request)
+            return ObjectContent(body=answer.body, info=object_info(answer))
+
+        return self._retrying(attempt)
+
+    def stream_object(self, bucket: str, key: str, *, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
+        """
+        Yield the bytes of an object as it is stored, in bounded memory (436/7753).
+
+        Needs ``name/cos:GetObject``. A download that is cut goes on where it stopped; each piece has all tries anew.
+
+        :param chunk_size: bytes of a piece, at most
+        :raises COSInventoryCorruptReportError: where the object is replaced while it is read
+        """
+        download = Download(
+            transport=self._transport, settings=self._settings, bucket=bucket, key=key, chunk_size=chunk_size
+        )
+        try:
+            while piece := self._retrying(download.next_piece):
+                yield piece
+        finally:
+            download.close()
+
+    def put_object(
+        self, bucket: str, key: str, body: bytes | BinaryIO, *, content_type: str | None = None
+    ) -> ObjectInfo:
+        """
+        Upload an object of up to 5 GB in one request, with its MD5 (436/7749).
+
+        Needs ``name/cos:PutObject``.
+
+        :param body: bytes, or a seekable binary file, sent from where it stands
+        :param content_type: kept with the object
+        :return: size, ETag and server time
+        """
+        start = 0 if isinstance(body, bytes) else body.tell()
+        size, md5 = _measure(body)
+        headers = {"Content-MD5": md5}
+        if content_type:
+            headers["Content-Type"] = content_type
+        request = COSRequest(
+            operation=operations.PUT_OBJECT,
+            bucket=bucket,
+            key=key,
+            headers=headers,
+            # An empty file would be sent in chunks, without a length.
+            body=body if size else b"",
+        )
+
+        def attempt() -> Answer:
+            if not isinstance(body, bytes):
+                body.seek(start)
+            return self._send(request)
+
+        answer = self._retrying(attempt)
+        info = object_info(answer)
+        return ObjectInfo(size=size, etag=info.etag, last_modified=None, server_time=info.server_time)
+
+    def list_objects(
+        self, bucket: str, *, prefix: str = "", delimiter: str | None = None, max_keys: int = _MAX_KEYS
+    ) -> Iterator[ListedObject | CommonPrefix]:
+        """
+        Yield the objects of a bucket whose keys begin with a prefix, page by page (436/7734).
+
+        Needs ``name/cos:GetBucket``.
+
+        :param prefix: what the keys begin with
+        :param delimiter: where given, keys that hold it behind the prefix are summed up as :class:`CommonPrefix`
+        :param max_keys: entries of a page, 1 to 1,000; all pages are read
+        """
+        if not 1 <= max_keys <= _MAX_KEYS:
+            raise COSInventoryConfigurationError(
+                f"A page cannot have {max_keys} entries.", parameter="max_keys", hint="Use 1 to 1,000."
+            )
+        params = {"max-keys": str(max_keys), "encoding-type": "url"}
+        if prefix:
+            params["prefix"] = prefix
+        if delimiter:
+            params["delimiter"] = delimiter
+        marker = ""
+        while True:
+            request = COSRequest(
+                operation=operations.LIST_OBJECTS,
+                bucket=bucket,
+                params={**params, "marker": marker} if marker else params,
+            )
+            answer, page = self._document(request, "ListBucketResult", PAGE_LIMIT)
+            try:
+                found, following = entries(page), next_marker(page)
+            except ValueError as error:
+                raise unusable_page(answer, request, error) from error
+            yield from found
+            if following is None:
+                return
+            if following == marker:
+                raise unusable_page(answer, request, "the next page is the one before")
+            marker = following
+
+
+def _measure(body: bytes | BinaryIO) -> tuple[int, str]:
+    """Return the bytes that will be sent and their MD5 in base64."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    size = 0
+    if isinstance(body, bytes):
+        md5.update(body)
+        size = len(body)
+    else:
+        while piece := body.read(CHUNK_SIZE):
+            md5.update(piece)
+            size += len(piece)
+    return size, base64.b64encode(md5.digest()).decode()

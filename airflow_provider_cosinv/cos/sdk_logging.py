@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Keeps the SDK's loggers from printing secrets.
+
+At DEBUG the SDK logs the signing key, the Authorization header and the session token; at ERROR it logs a traceback
+for every network fault, which our own errors tell already. Nothing here depends on the level that anyone sets.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_SDK = "qcloud_cos"
+_own_request: ContextVar[bool] = ContextVar("cosinv_own_request", default=False)
+
+
+class SDKLogFilter(logging.Filter):
+    """Drops every DEBUG record, and every record while a request of this package is under way."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record may be handled."""
+        return record.levelno > logging.DEBUG and not _own_request.get()
+
+
+_FILTER = SDKLogFilter()
+
+
+def silence_sdk() -> None:
+    """
+    Put the filter on each logger of the SDK; call it after the SDK was imported.
+
+    A filter on a parent logger does not see its children's records, so each module's logger gets it.
+    """
+    for name in list(sys.modules):
+        if name == _SDK or name.startswith(f"{_SDK}."):
+            # A logger has one filter once, however often it is added.
+            logging.getLogger(name).addFilter(_FILTER)
+
+
+@contextmanager
+def own_request() -> Iterator[None]:
+    """Mark a request of this package: the SDK stays silent until it is over."""
+    token = _own_request.set(True)
+    try:
+        yield
+    finally:
+        _own_request.reset(token)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One submission of a one-time inventory (436/46869), tried until it is known to be accepted, once."""
+
+from __future__ import annotations
+
+import logging
+
+from airflow_provider_cosinv.cos.answers import (
+    BODY_LIMIT,
+    ERROR_TAG,
+    Answer,
+    check_success,
+    details_of,
+    read_document,
+    refusal,
+)
+from airflow_provider_cosinv.cos.operations import COSRequest
+from airflow_provider_cosinv.cos.results import SubmittedInventory
+from airflow_provider_cosinv.cos.transport import Transport, may_have_arrived
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryDuplicateError,
+    COSInventoryRequestError,
+    COSInventoryTransientError,
+)
+from airflow_provider_cosinv.inventory.xmltree import text_of
+
+log = logging.getLogger(__name__)
+
+
+class Submission:
+    """
+    The tries of one call, which all carry the same inventory id: it tells COS that they are one.
+
+    :param transport: the way to COS
+    :param request: POST Bucket inventory
+    :param region: that the client uses, for the hint of an error
+    """
+
+    def __init__(self, *, transport: Transport, request: COSRequest, region: str) -> None:
+        self._transport = transport
+        self._request = request
+        self._region = region
+        self._may_have_arrived = False
+
+    def attempt(self) -> SubmittedInventory:
+        """
+        Send the request once.
+
+        :raises COSInventoryDuplicateError: where the id was used before the first attempt
+        :raises COSInventoryTransientError: where another attempt may succeed
+        :raises COSInventoryError: of the class for any other refusal
+        """
+        try:
+            answer = self._transport.exchange(self._request, limit=BODY_LIMIT)
+            return self._judge(answer)
+        except COSInventoryTransientError as error:
+            self._may_have_arrived = self._may_have_arrived or may_have_arrived(error)
+            raise
+
+    def _judge(self, answer: Answer) -> SubmittedInventory:
+        try:
+            return submitted(answer, self._request, region=self._region)
+        except COSInventoryDuplicateError as error:
+            if not self._may_have_arrived:
+                raise
+            log.warning(
+                "COS accepted inventory %s of bucket %s at an earlier try of this call, whose answer was lost; so its "
+                "JobId is not known (request id %s).",
+                self._request.params["id"],
+                self._request.bucket,
+                error.request_id,
+            )
+            return SubmittedInventory(
+                job_id=None, request_id=error.request_id, server_time=answer.server_time, ambiguous=True
+            )
+
+
+def submitted(answer: Answer, request: COSRequest, *, region: str) -> SubmittedInventory:
+    """
+    Return what COS accepted.
+
+    COS has accepted the inventory where it answers 2xx, whatever the body is like: older editions send none, and a
+    body can be lost on the way. That it was COS is known by the request id, which it always sends.
+
+    :param region: that the client uses, for the hint of an error
+    :raises COSInventoryError: of the class for a refusal
+    :raises COSInventoryRequestError: where the answer is not one of COS
+    """
+    check_success(answer, request, region=region)
+    root = None if answer.is_cut or answer.is_too_long else read_document(answer.body)
+    if root is not None and root.tag == ERROR_TAG:
+        raise refusal(answer, request, region=region)
+    is_result = root is not None and root.tag == "PostInventoryResult"
+    is_empty = not answer.body.strip() and not answer.is_cut
+    if not is_result and answer.request_id is None:
+        raise COSInventoryRequestError(
+            "The inventory got an answer that is not one of COS, which always sends a request id.",
+            hint="Check endpoint_url and proxies: a gateway or login page may have answered. Whether COS has accepted "
+            "the inventory is not known; sending it again under the same id cannot start a second one.",
+            **details_of(answer, request),
+        )
+    job_id = text_of(root, "JobId") if root is not None and is_result else None
+    if job_id is None:
+        log.warning(
+            "COS accepted inventory %s of bucket %s, but its JobId is not known: the answer %s (request id %s).",
+            request.params["id"],
+            request.bucket,
+            "holds none" if is_result or is_empty else "cannot be read",
+            answer.request_id,
+        )
+    return SubmittedInventory(
+        job_id=job_id,
+        request_id=answer.request_id,
+        server_time=answer.server_time,
+        ambiguous=not is_result and not is_empty,
+    )

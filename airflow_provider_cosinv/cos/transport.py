@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Sends requests through the SDK: its signing and its connections, nothing else of it.
+
+The SDK's own methods evaluate answers, drop the JobId, call a redirect a success and send a POST again without
+telling (see its ``send_request``). So answers are taken raw here and judged by :mod:`.answers`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import replace
+from http import HTTPStatus
+from http.client import HTTPException
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+from qcloud_cos import CosClientError, CosConfig, CosS3Auth, CosS3Client
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from airflow_provider_cosinv import __version__
+from airflow_provider_cosinv.cos.answers import BODY_LIMIT, Answer
+from airflow_provider_cosinv.cos.endpoint import bucket_host, request_url, signed_path
+from airflow_provider_cosinv.cos.network import causes, network_error
+from airflow_provider_cosinv.cos.operations import COSRequest
+from airflow_provider_cosinv.cos.sdk_logging import own_request, silence_sdk
+from airflow_provider_cosinv.cos.settings import ClientSettings, no_such_ca_file
+from airflow_provider_cosinv.cos.tls import ca_path
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
+
+silence_sdk()
+
+#: Threads of one client that can talk to COS without opening connections anew.
+POOL_SIZE = 16
+_PIECE = 64 * 1024
+
+#: What reading a body can raise.
+READ_ERRORS = (HTTPError, HTTPException, OSError)
+
+
+class Transport:
+    """
+    The way to COS for the sync client. Threads may share it.
+
+    :param settings: of the client
+    """
+
+    def __init__(self, *, settings: ClientSettings) -> None:
+        self._settings = settings
+        self._session = _session()
+        self._config = CosConfig(
+            Region=settings.region,
+            SecretId=settings.credentials.secret_id,
+            SecretKey=settings.credentials.secret_key,
+            Token=settings.credentials.token,
+            Scheme=(settings.endpoint_url or "https").split(":", 1)[0],
+            Timeout=settings.timeout,
+            Proxies=dict(settings.proxies) if settings.proxies else None,
+            VerifySSL=settings.verify_ssl,
+            UA=f"airflow-provider-cosinv/{__version__}",
+        )
+        # Own session: the SDK's is shared by every user of the SDK in the process. No retries: tenacity decides.
+        self._sdk = CosS3Client(self._config, retry=0, session=self._session)
+
+    def open(self, request: COSRequest) -> requests.Response:
+        """
+        Send a request and return the answer with its body unread, whatever the status; the caller closes it.
+
+        :raises COSInventoryTransientError: where no answer came
+        :raises COSInventoryConfigurationError: where the request cannot be sent at all
+        """
+        settings = self._settings
+        url = request_url(settings, request.bucket, request.key, request.params)
+        # Identity: an object stored with Content-Encoding gzip shall arrive as it is stored.
+        headers = {"Host": bucket_host(settings, request.bucket), "Accept-Encoding": "identity", **request.headers}
+        body = {} if request.body is None else {"data": request.body}
+        try:
+            with own_request():
+                response: requests.Response = self._sdk.send_request(
+                    method=request.operation.method,
+                    url=url,
+                    bucket=request.bucket,
+                    auth=CosS3Auth(self._config, signed_path(request.key), dict(request.params)),
+                    headers=headers,
+                    stream=True,
+                    cos_request=False,
+                    **body,
+                )
+        except CosClientError as error:
+            # The SDK keeps only the text of the cause; Python keeps the cause.
+            raise self._fault(error.__context__ or error, request) from error.__context__
+        return response
+
+    def exchange(self, request: COSRequest, *, limit: int) -> Answer:
+        """
+        Send a request and return its whole answer, whatever the status.
+
+        :param limit: bytes that are read at most of a successful answer; an error document is read in any case
+        :raises COSInventoryTransientError: where no answer came
+        """
+        response = self.open(request)
+        headers = headers_of(response)
+        if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            limit = BODY_LIMIT
+        body = bytearray()
+        is_cut = False
+        try:
+            while len(body) <= limit and (piece := response.raw.read(_PIECE, decode_content=False)):
+                body += piece
+        except READ_ERRORS:
+            is_cut = True
+        finally:
+            response.close()
+        answer = Answer(
+            status=response.status_code,
+            headers=headers,
+            body=bytes(body[:limit]),
+            is_cut=is_cut,
+            is_too_long=len(body) > limit,
+        )
+        announced = answer.content_length()
+        if request.operation.method != "HEAD" and announced is not None and len(body) < min(announced, limit):
+            # Older releases of urllib3 do not notice.
+            return replace(answer, is_cut=True)
+        return answer
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _fault(self, cause: BaseException, request: COSRequest) -> Exception:
+        settings = self._settings
+        if isinstance(cause, requests.RequestException):
+            if isinstance(cause, ValueError):
+                # A URL, header or proxy that requests refuses to use.
+                return COSInventoryConfigurationError(
+                    f"{request.operation.title} cannot be sent ({type(cause).__name__}).",
+                    bucket=request.bucket,
+                    key=request.key,
+                    hint="Check endpoint_url and proxies of the connection.",
+                )
+            return network_error(cause, request, settings)
+        path = ca_path(settings.verify_ssl)
+        if isinstance(cause, OSError) and path:
+            # What requests says of the path before it connects; faults of the network are exceptions of its own.
+            return no_such_ca_file(path)
+        # A bug, here or in the SDK, and no fault of the network: shown as it is.
+        return cause if isinstance(cause, Exception) else RuntimeError(str(cause))
+
+
+def may_have_arrived(error: COSInventoryTransientError) -> bool:
+    """
+    Return whether COS may have done what a failed request asked for.
+
+    Not where no connection came about, and not where COS answered that it would not.
+    """
+    if error.status is not None:
+        return error.status >= 500 and error.code != "SlowDown"  # noqa: PLR2004  the server's faults
+    unsent = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
+    return not any(isinstance(cause, unsent) for cause in causes(error))
+
+
+def headers_of(response: requests.Response) -> dict[str, str]:
+    """Return the headers with lower-case names."""
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    adapter = HTTPAdapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    # COS sets none; a gateway's would be one more thing that threads share.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session

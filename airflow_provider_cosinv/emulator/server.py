@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network side: uvicorn in a thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+# Longer than any client of COS keeps an idle connection, so that the client is the one that closes it.
+_KEEP_ALIVE = 300
+_START_TIMEOUT = 30.0
+
+
+class Connections:
+    """The open connections by peer, so that a fault can reset one."""
+
+    def __init__(self) -> None:
+        self._transports: dict[tuple[str, int], asyncio.Transport] = {}
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """Return uvicorn's HTTP protocol, which takes note of its connections here."""
+        transports = self._transports
+
+        # Of uvicorn's two protocols this one keeps the case of header names. The SDK hands headers out in a plain
+        # dict, so that its users write response["ETag"].
+        class Protocol(H11Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+                transports[transport.get_extra_info("peername")[:2]] = transport
+                super().connection_made(transport)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                for peer in [peer for peer, one in transports.items() if one is self.transport]:
+                    del transports[peer]
+
+        return cast("type[asyncio.Protocol]", Protocol)
+
+    def reset(self, peer: tuple[str, int]) -> None:
+        """Reset a connection: the peer sees ECONNRESET and nothing of an answer."""
+        transport = self._transports.get((peer[0], peer[1]))
+        if transport is None:
+            return
+        # To close with a linger time of zero is to reset. On a duplicate, because not every event loop lets one
+        # set options on its own socket.
+        with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as duplicate:
+            duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+
+class ServerThread:
+    """
+    Serves an application until it is stopped.
+
+    :param make_app: makes the application, given what resets the connection of a peer
+    :param host: address to bind
+    :param port: 0 is any free one
+    """
+
+    def __init__(
+        self, *, make_app: Callable[[Callable[[tuple[str, int]], None]], ASGIApp], host: str, port: int
+    ) -> None:
+        self._make_app = make_app
+        self._host = host
+        self._port = port
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> int:
+        """
+        Start, and wait until requests are answered.
+
+        :return: the port
+        :raises OSError: where the address cannot be bound
+        """
+        connections = Connections()
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self._host, self._port))
+        except OSError:
+            listener.close()
+            raise
+        config = uvicorn.Config(
+            self._make_app(connections.reset),
+            http=connections.protocol(),
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([listener],), name="cosinv-emulator", daemon=True
+        )
+        self._thread.start()
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise RuntimeError("The emulator's server did not start; see the log of uvicorn.error.")
+            time.sleep(0.005)
+        port: int = listener.getsockname()[1]
+        return port
+
+    def stop(self) -> None:
+        """Stop and wait for the end."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join()
