@@ -140,7 +140,7 @@ class ManifestReader:
         value = data.get(name)
         if value is None:
             return None
-        digits = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+        digits = str(value) if isinstance(value, (int, str)) else ""
         if not _NUMBER.fullmatch(digits) or len(digits) > _MAX_DIGITS:
             raise self._error(f"{name} is {_SHOW.repr(value)}, which is no number.")
         return int(digits)

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
@@ -304,6 +304,8 @@ def manifest_of(sizes: list[int]) -> Manifest:
 
 
 @given(sizes=st.lists(st.integers(0, 10**9), max_size=200), at_most=st.integers(1, 70))
+@example(sizes=[0, 0, 0], at_most=2)
+@example(sizes=[5, 0, 0], at_most=3)
 def test_batches_hold_every_file_once_and_none_is_empty(sizes: list[int], at_most: int) -> None:
     manifest = manifest_of(sizes)
 

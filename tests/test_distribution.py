@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user installs."""
+
+from __future__ import annotations
+
+import email
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_cosinv
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (built,) = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        yield archive
+
+
+def test_the_wheel_carries_the_examples_where_airflow_looks_for_them(wheel):
+    for path in (ROOT / "dags_examples").glob("*.py"):
+        assert wheel.read(f"airflow_provider_cosinv/example_dags/{path.name}") == path.read_bytes()
+
+
+def test_the_wheel_carries_the_whole_package_and_nothing_else(wheel):
+    expected = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "airflow_provider_cosinv").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and ".mypy_cache" not in path.parts
+    }
+    found = {name for name in wheel.namelist() if ".dist-info/" not in name and "/example_dags/" not in name}
+    assert found == expected
+    assert "airflow_provider_cosinv/py.typed" in found
+
+
+def test_the_metadata_is_a_providers(wheel):
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    metadata = email.message_from_bytes(wheel.read(name))
+    assert metadata["Name"] == "airflow-provider-cosinv"
+    assert metadata["Version"] == airflow_provider_cosinv.__version__
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert "Framework :: Apache Airflow :: Provider" in metadata.get_all("Classifier", [])
+    required = {line.split(";")[0].split(">")[0].strip() for line in metadata.get_all("Requires-Dist", [])}
+    assert {"apache-airflow", "cos-python-sdk-v5", "tenacity", "aiohttp"} <= required
+
+
+def test_the_entry_point_is_airflows(wheel):
+    (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+    assert b"[apache_airflow_provider]" in wheel.read(name)
