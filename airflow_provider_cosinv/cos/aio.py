@@ -26,7 +26,7 @@ from airflow_provider_cosinv.cos.answers import (
     object_info,
     too_long,
 )
-from airflow_provider_cosinv.cos.endpoint import bucket_host, request_url, signed_path
+from airflow_provider_cosinv.cos.endpoint import request_host, request_url, signed_path
 from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.results import BucketInfo, ObjectContent, ObjectDigest
@@ -183,7 +183,7 @@ class AsyncCOSClient:
 
     def _headers(self, request: COSRequest) -> dict[str, str]:
         settings = self._settings
-        headers = {"Host": bucket_host(settings, request.bucket), "Accept-Encoding": "identity", **request.headers}
+        headers = {"Host": request_host(settings, request.bucket), "Accept-Encoding": "identity", **request.headers}
         if settings.credentials.token is not None:
             headers["x-cos-security-token"] = settings.credentials.token
         headers["Authorization"] = self._signer.authorization(

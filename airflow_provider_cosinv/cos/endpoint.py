@@ -21,19 +21,33 @@ from airflow_provider_cosinv.inventory.bucket import BucketName
 _UNRESERVED = "-_.~"
 
 
+def request_host(settings: ClientSettings, bucket: str | None) -> str:
+    """
+    Return the domain of a request: it is the Host header, whatever is connected to.
+
+    :param bucket: full name, ``name-APPID``; None where the call is about the account
+    :raises COSInventoryConfigurationError: where the bucket is not a full name
+    """
+    return bucket_host(settings, bucket) if bucket is not None else service_host(settings)
+
+
 def bucket_host(settings: ClientSettings, bucket: str) -> str:
     """
-    Return the virtual-hosted domain of a bucket (436/6224): it is the Host header, whatever is connected to.
+    Return the virtual-hosted domain of a bucket (436/6224).
 
     :param bucket: full name, ``name-APPID``
     :raises COSInventoryConfigurationError: where the bucket is not a full name
     """
-    name = BucketName.parse(bucket)
+    return f"{BucketName.parse(bucket)}.{service_host(settings)}"
+
+
+def service_host(settings: ClientSettings) -> str:
+    """Return the domain of the region, which buckets' domains end in and which lists them (436/8291)."""
     service, suffix = "cos", settings.domain_suffix
     if settings.internal:
         service = "cos-internal"
         suffix = INTERNAL_DOMAIN_SUFFIX if suffix == DEFAULT_DOMAIN_SUFFIX else suffix
-    return f"{name}.{service}.{settings.region}.{suffix}"
+    return f"{service}.{settings.region}.{suffix}"
 
 
 def signed_path(key: str | None) -> str:
@@ -45,22 +59,22 @@ def signed_path(key: str | None) -> str:
     return f"/{key or ''}"
 
 
-def request_url(settings: ClientSettings, bucket: str, key: str | None, params: Mapping[str, str]) -> str:
+def request_url(settings: ClientSettings, bucket: str | None, key: str | None, params: Mapping[str, str]) -> str:
     """
     Return the URL to request, encoded so that no HTTP library changes it on the way.
 
-    :param bucket: full name
+    :param bucket: full name; None for the account
     :param key: of an object; None for the bucket itself
     :param params: query parameters, not encoded
     :raises COSInventoryConfigurationError: where bucket or key cannot be addressed
     """
-    host = bucket_host(settings, bucket)
+    host = request_host(settings, bucket)
     base = settings.endpoint_url.rstrip("/") if settings.endpoint_url else f"https://{host}"
     query = "&".join(f"{quote(name, _UNRESERVED)}={quote(value, _UNRESERVED)}" for name, value in params.items())
     return f"{base}/{_encoded(key, bucket)}{'?' if query else ''}{query}"
 
 
-def _encoded(key: str | None, bucket: str) -> str:
+def _encoded(key: str | None, bucket: str | None) -> str:
     if key is None:
         return ""
     try:

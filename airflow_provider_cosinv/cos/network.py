@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from airflow_provider_cosinv.cos.endpoint import bucket_host
+from airflow_provider_cosinv.cos.endpoint import request_host
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.exceptions import COSInventoryTransientError
@@ -88,9 +88,9 @@ def network_error(error: BaseException, request: COSRequest, settings: ClientSet
     )
 
 
-def connects_to(settings: ClientSettings, bucket: str) -> str:
-    """Return host, and port where there is one, that requests for a bucket go to."""
-    return urlsplit(settings.endpoint_url).netloc if settings.endpoint_url else bucket_host(settings, bucket)
+def connects_to(settings: ClientSettings, bucket: str | None) -> str:
+    """Return host, and port where there is one, that requests for a bucket, or for the account, go to."""
+    return urlsplit(settings.endpoint_url).netloc if settings.endpoint_url else request_host(settings, bucket)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -23,6 +23,7 @@ from airflow_provider_cosinv.cos.listing import entries, next_marker
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.results import BucketInfo, CommonPrefix, ListedObject, ObjectContent, ObjectInfo
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.inventory.xmltree import text_of
 
 #: Bytes of an object that :meth:`ObjectCalls.stream_object` holds at once.
 CHUNK_SIZE = 1024 * 1024
@@ -31,6 +32,16 @@ _MAX_KEYS = 1000
 
 class ObjectCalls(Caller):
     """Buckets and their objects."""
+
+    def list_buckets(self) -> list[str]:
+        """
+        Return the full names of the account's buckets in the client's region (436/8291).
+
+        Needs ``name/cos:GetService``.
+        """
+        request = COSRequest(operation=operations.LIST_BUCKETS, bucket=None)
+        _, document = self._document(request, "ListAllMyBucketsResult", PAGE_LIMIT)
+        return [name for element in document.findall("Buckets/Bucket") if (name := text_of(element, "Name"))]
 
     def head_bucket(self, bucket: str) -> BucketInfo:
         """

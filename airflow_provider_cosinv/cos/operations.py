@@ -40,6 +40,8 @@ LIST_INVENTORY = Operation(
     "List Bucket Inventory", "GET", "name/cos:GetBucketInventory and name/cos:ListBucketInventory"
 )
 DELETE_INVENTORY = Operation("DELETE Bucket inventory", "DELETE", "name/cos:DeleteBucketInventory")
+# The account's own call is on page 436/8291.
+LIST_BUCKETS = Operation("GET Service (List Buckets)", "GET", "name/cos:GetService")
 # Pages: 436/7735, 7745, 7753, 7749, 7734.
 HEAD_BUCKET = Operation("HEAD Bucket", "HEAD", "name/cos:HeadBucket")
 HEAD_OBJECT = Operation("HEAD Object", "HEAD", "name/cos:HeadObject")
@@ -56,7 +58,7 @@ class COSRequest:
     One request, before it is signed.
 
     :param operation: the call
-    :param bucket: full name
+    :param bucket: full name; None where the call is about the account
     :param key: of the object; None where the call is about the bucket
     :param params: query parameters, not encoded
     :param headers: beside those that every request has
@@ -64,7 +66,7 @@ class COSRequest:
     """
 
     operation: Operation
-    bucket: str
+    bucket: str | None
     key: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -12,17 +12,16 @@ class SubmittedInventory:
     """
     A one-time inventory that COS accepted.
 
-    :param job_id: JobId; None where the answer held none, as older editions of the service do
+    :param job_id: JobId; None where the answer held none that can be read, as that of older editions of the service
     :param request_id: ``x-cos-request-id`` of the answer
     :param server_time: the answer's ``Date``, aware, in UTC
-    :param ambiguous: True where acceptance is known from something else than a readable answer: COS said that
-        the id exists after an earlier try of this call got no answer, or the body of its 200 cannot be read
+    :param attached: an earlier try of this call got no answer, and COS said at a later one that the id exists
     """
 
     job_id: str | None
     request_id: str | None
     server_time: datetime | None
-    ambiguous: bool = False
+    attached: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

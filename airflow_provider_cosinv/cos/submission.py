@@ -71,7 +71,7 @@ class Submission:
                 error.request_id,
             )
             return SubmittedInventory(
-                job_id=None, request_id=error.request_id, server_time=answer.server_time, ambiguous=True
+                job_id=None, request_id=error.request_id, server_time=answer.server_time, attached=True
             )
 
 
@@ -112,5 +112,4 @@ def submitted(answer: Answer, request: COSRequest, *, region: str) -> SubmittedI
         job_id=job_id,
         request_id=answer.request_id,
         server_time=answer.server_time,
-        ambiguous=not is_result and not is_empty,
     )

@@ -21,7 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from airflow_provider_cosinv import __version__
 from airflow_provider_cosinv.cos.answers import BODY_LIMIT, Answer
-from airflow_provider_cosinv.cos.endpoint import bucket_host, request_url, signed_path
+from airflow_provider_cosinv.cos.endpoint import request_host, request_url, signed_path
 from airflow_provider_cosinv.cos.network import causes, network_error
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.sdk_logging import own_request, silence_sdk
@@ -73,7 +73,7 @@ class Transport:
         settings = self._settings
         url = request_url(settings, request.bucket, request.key, request.params)
         # Identity: an object stored with Content-Encoding gzip shall arrive as it is stored.
-        headers = {"Host": bucket_host(settings, request.bucket), "Accept-Encoding": "identity", **request.headers}
+        headers = {"Host": request_host(settings, request.bucket), "Accept-Encoding": "identity", **request.headers}
         body = {} if request.body is None else {"data": request.body}
         try:
             with own_request():

@@ -94,7 +94,7 @@ def _authorise(emulation: Emulation, request: COSRequest, action: Action) -> Non
         headers=request.headers,
     )
     if not caller.may(f"cos:{action.name}", request.bucket):
-        raise COSError("AccessDenied", f"The caller may not do cos:{action.name}.")
+        raise COSError("AccessDenied", f"Access Denied. (cos:{action.name})")
 
 
 async def _receive(emulation: Emulation, request: COSRequest, chunks: AsyncIterator[bytes]) -> ReceivedBody:

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow.sdk.exceptions import AirflowFailException
-
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryRequestError
+from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
 
 
 @contextmanager

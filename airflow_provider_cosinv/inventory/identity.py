@@ -49,8 +49,9 @@ def derive_inventory_id(identity: TaskIdentity, *, bucket: str, configuration: I
     :param bucket: full name of the source bucket
     :param configuration: what is asked for; its own ``inventory_id`` does not count
     """
-    asked = dataclasses.asdict(dataclasses.replace(configuration, inventory_id="-"))
-    text = json.dumps([dataclasses.asdict(identity), bucket, asked], sort_keys=True, default=str)
+    # What COS reads is what counts: a release that knows more elements derives the same id from the same request.
+    asked = dataclasses.replace(configuration, inventory_id="-").to_post_xml().decode()
+    text = json.dumps([dataclasses.asdict(identity), bucket, asked], sort_keys=True)
     digest = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:_DIGEST_LENGTH]
     front = f"{_slug(identity.dag_id)}.{_slug(identity.task_id)}"
     return f"{front[: INVENTORY_ID_LENGTH - _DIGEST_LENGTH - 1].rstrip('._-')}-{digest}"

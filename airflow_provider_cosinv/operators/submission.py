@@ -108,8 +108,8 @@ class Submission:
         job = self._job(
             configuration,
             job_id=submitted.job_id,
-            submitted_at=began if submitted.ambiguous else submitted.server_time or datetime.now(timezone.utc),
-            attached=submitted.ambiguous,
+            submitted_at=began if submitted.attached else submitted.server_time or datetime.now(timezone.utc),
+            attached=submitted.attached,
         )
         if job.job_id is None:
             self.log.warning("COS accepted the inventory %s, but its JobId is not known", _name(job))

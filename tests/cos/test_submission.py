@@ -41,7 +41,7 @@ def submit(settings, configuration):
 def test_the_request_is_that_of_the_page_and_the_job_id_comes_back(server, settings, configuration):
     server.answer(ACCEPTED)
     job = submit(settings, configuration)
-    assert (job.job_id, job.request_id, job.server_time, job.ambiguous) == (
+    assert (job.job_id, job.request_id, job.server_time, job.attached) == (
         "Dgesgeqzd0dd==",
         REQUEST_ID,
         SERVER_TIME,
@@ -62,20 +62,20 @@ def test_a_namespace_does_not_hide_the_job_id(server, settings, configuration):
 
 
 @pytest.mark.parametrize(
-    ("reply", "ambiguous"),
+    "reply",
     [
-        (Reply(), False),
-        (Reply(body=b" \n"), False),
-        (Reply(status=204), False),
-        (Reply(body=b"<PostInventoryResult/>"), False),
-        (Reply(body=HTML), True),
-        (Reply(body=ACCEPTED.body[:30]), True),
-        (Reply(body=ACCEPTED.body, cut_after=30), True),
-        (Reply(body=ACCEPTED.body, cut_after=0), True),
-        (Reply(body=BOMB), True),
-        (Reply(body=b"\xff\xfe\x00"), True),
-        (Reply(body=b'<?xml version="1.0" encoding="klingon"?><PostInventoryResult/>'), True),
-        (Reply(body=b"x" * 1024 * 1024, repeat=100), True),
+        Reply(),
+        Reply(body=b" \n"),
+        Reply(status=204),
+        Reply(body=b"<PostInventoryResult/>"),
+        Reply(body=HTML),
+        Reply(body=ACCEPTED.body[:30]),
+        Reply(body=ACCEPTED.body, cut_after=30),
+        Reply(body=ACCEPTED.body, cut_after=0),
+        Reply(body=BOMB),
+        Reply(body=b"\xff\xfe\x00"),
+        Reply(body=b'<?xml version="1.0" encoding="klingon"?><PostInventoryResult/>'),
+        Reply(body=b"x" * 1024 * 1024, repeat=100),
     ],
     ids=[
         "empty", "blank", "204", "no-job-id", "html", "truncated", "cut", "cut-at-once", "bomb", "binary", "encoding",
@@ -83,12 +83,12 @@ def test_a_namespace_does_not_hide_the_job_id(server, settings, configuration):
     ],
 )  # fmt: skip
 def test_what_cos_accepted_without_a_readable_job_id_is_accepted_once_with_a_warning(
-    server, settings, configuration, caplog, reply, ambiguous
+    server, settings, configuration, caplog, reply
 ):
     server.answer(reply)
     with caplog.at_level(logging.WARNING):
         job = submit(settings, configuration)
-    assert (job.job_id, job.request_id, job.ambiguous) == (None, REQUEST_ID, ambiguous)
+    assert (job.job_id, job.request_id, job.attached) == (None, REQUEST_ID, False)
     assert len(server.seen) == 1
     (record,) = caplog.records
     assert "JobId is not known" in record.getMessage()
@@ -120,7 +120,7 @@ def test_a_duplicate_after_a_lost_answer_is_the_own_submission(server, impatient
     server.answer(fault, DUPLICATE)
     with caplog.at_level(logging.WARNING):
         job = submit(impatient, configuration)
-    assert (job.job_id, job.request_id, job.ambiguous, job.server_time) == (None, REQUEST_ID, True, SERVER_TIME)
+    assert (job.job_id, job.request_id, job.attached, job.server_time) == (None, REQUEST_ID, True, SERVER_TIME)
     assert {seen.target for seen in server.seen} == {"/?inventory=&id=disposable"}
     assert len({seen.body for seen in server.seen}) == 1
     assert "earlier try" in caplog.text
@@ -128,13 +128,13 @@ def test_a_duplicate_after_a_lost_answer_is_the_own_submission(server, impatient
 
 def test_a_lost_answer_is_remembered_over_later_faults_of_another_kind(server, settings, configuration):
     server.answer(RESET, error_reply(503, "SlowDown"), DUPLICATE)
-    assert submit(settings, configuration).ambiguous
+    assert submit(settings, configuration).attached
 
 
 def test_a_lost_request_that_cos_did_not_accept_is_submitted_by_the_next_try(server, settings, configuration):
     server.answer(RESET, ACCEPTED)
     job = submit(settings, configuration)
-    assert (job.job_id, job.ambiguous) == ("Dgesgeqzd0dd==", False)
+    assert (job.job_id, job.attached) == ("Dgesgeqzd0dd==", False)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_fault_that_the_caller_is_handling_is_not_taken_for_one_of_this_call(s
     try:
         submit(nowhere, configuration)
     except COSInventoryTransientError:
-        assert submit(settings, configuration).ambiguous
+        assert submit(settings, configuration).attached
 
 
 def test_each_call_begins_without_the_memory_of_another(server, settings, configuration):

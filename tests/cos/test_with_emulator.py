@@ -139,14 +139,14 @@ def test_a_submission_whose_answer_is_lost_is_accepted_once(settings, cos, bucke
     ):
         job = client.post_bucket_inventory(bucket, configuration(bucket))
     assert cos.accepted_posts(bucket) == 1
-    assert (job.job_id, job.ambiguous) == (None, True)
+    assert (job.job_id, job.attached) == (None, True)
 
 
 def test_a_submission_that_never_arrived_is_accepted_once_too(client, cos, bucket):
     cos.fault(method="POST", bucket=bucket, reset="before", times=2)
     job = client.post_bucket_inventory(bucket, configuration(bucket))
     assert cos.accepted_posts(bucket) == 1
-    assert (job.job_id is None, job.ambiguous) == (False, False)
+    assert (job.job_id is None, job.attached) == (False, False)
 
 
 @pytest.mark.parametrize("body", ["", "<html/>", "<PostInv"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from airflow.sdk import Connection
+from airflow.sdk import BaseHook, Connection
 
 from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
@@ -50,12 +50,13 @@ def test_every_field_is_read():
     )
 
 
-def test_a_uri_has_only_text_and_means_the_same():
-    uri = Connection(
-        conn_id="c",
-        uri=f"cos://AKIDx:{KEY}@?region=ap-x&internal=true&timeout=5&verify_ssl=false"
+def test_a_uri_has_only_text_and_means_the_same(monkeypatch):
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_C",
+        f"cos://AKIDx:{KEY}@?region=ap-x&internal=true&timeout=5&verify_ssl=false"
         "&proxies=%7B%22https%22%3A+%22http%3A%2F%2Fproxy%3A3128%22%7D",
     )
+    uri = BaseHook.get_connection("c")
     typed = connection(internal=True, timeout=5, verify_ssl=False, proxies={"https": "http://proxy:3128"})
     assert read_connection(uri, region=None) == read_connection(typed, region=None)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 
 import pytest
 
@@ -187,8 +188,6 @@ class TestTestConnection:
         ],
     )
     def test_what_is_wrong_is_said_and_no_secret_is(self, cos, monkeypatch, field, value, said):
-        import json
-
         connection = {**cos.connection, field: value}
         monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(connection))
         success, message = COSInventoryHook().test_connection()
@@ -197,9 +196,15 @@ class TestTestConnection:
         assert cos.connection["password"] not in message
         assert "wrongwrongwrong" not in message
 
-    def test_an_address_where_nothing_listens(self, cos, monkeypatch):
-        import json
+    def test_credentials_that_may_not_list_buckets_are_good_ones(self, cos, monkeypatch):
+        cos.add_credential(secret_id="AKIDnarrow", secret_key="n" * 32, deny=["cos:GetService"])
+        connection = {**cos.connection, "login": "AKIDnarrow", "password": "n" * 32}
+        monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(connection))
+        success, message = COSInventoryHook().test_connection()
+        assert success, message
+        assert "may not list buckets" in message
 
+    def test_an_address_where_nothing_listens(self, cos, monkeypatch):
         connection = {**cos.connection, "extra": {"region": "ap-guangzhou", "endpoint_url": "http://127.0.0.1:9"}}
         monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(connection))
         success, message = COSInventoryHook().test_connection()

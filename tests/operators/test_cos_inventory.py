@@ -6,7 +6,6 @@ import re
 from datetime import datetime, timezone
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.exceptions import (
@@ -14,6 +13,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryPermissionError,
     COSInventoryTimeoutError,
 )
+from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from tests.conftest import DESTINATION, SOURCE
 from tests.support.tasks import StateStore, TaskInstance, make_context, run_task

@@ -4,8 +4,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.operators.cos_inventory_rule import (
     COSInventoryDeleteRuleOperator,

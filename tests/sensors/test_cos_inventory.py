@@ -6,18 +6,18 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from airflow.sdk import Asset
-from airflow.sdk.exceptions import (
-    AirflowFailException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    TaskDeferralTimeout,
-)
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings, ReportDialect
 from airflow_provider_cosinv.exceptions import (
     COSInventoryCorruptReportError,
     COSInventoryPermissionError,
     COSInventoryTimeoutError,
+)
+from airflow_provider_cosinv.hooks.airflow_exceptions import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferralTimeout,
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, Schedule

@@ -12,7 +12,7 @@ from pydoc import locate
 from types import SimpleNamespace
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
+from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowRescheduleException, TaskDeferred
 
 
 class StateStore:
@@ -47,12 +47,14 @@ class TaskInstance:
         return self.first_reschedule
 
 
-class OutletEvents(dict[Any, Any]):
+class OutletEvents:
     """Makes an event for each asset that is asked for."""
 
-    def __missing__(self, key: Any) -> Any:
-        self[key] = SimpleNamespace(extra={})
-        return self[key]
+    def __init__(self) -> None:
+        self._events: dict[str, Any] = {}
+
+    def __getitem__(self, asset: Any) -> Any:
+        return self._events.setdefault(asset.uri, SimpleNamespace(extra={}))
 
 
 def make_context(**replaced: Any) -> dict[str, Any]:
