@@ -13,6 +13,7 @@ os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
 import pytest
 
+from airflow_provider_cosinv.cos import aio, caller
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
 
@@ -24,6 +25,18 @@ DESTINATION = "inventorybucket-1250000000"
 def emulator_settings() -> EmulatorSettings:
     """Settings of the emulator; a test overrides it to choose others. Submissions are not throttled."""
     return EmulatorSettings(post_rate=0)
+
+
+@pytest.fixture
+def impatient_retries():
+    """Clients try again after milliseconds, not seconds."""
+    policies = {id(module._DEFAULT_POLICY): module._DEFAULT_POLICY for module in (caller, aio)}
+    before = [(policy, vars(policy).copy()) for policy in policies.values()]
+    for policy in policies.values():
+        vars(policy).update(first_wait=0.001, max_wait=0.002)
+    yield
+    for policy, values in before:
+        vars(policy).update(values)
 
 
 @pytest.fixture

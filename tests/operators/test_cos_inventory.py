@@ -12,9 +12,11 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryDuplicateError,
     COSInventoryPermissionError,
     COSInventoryTimeoutError,
+    COSInventoryTransientError,
 )
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
+from airflow_provider_cosinv.operators.parameters import build_configuration
 from tests.conftest import DESTINATION, SOURCE
 from tests.support.tasks import StateStore, TaskInstance, make_context, run_task
 
@@ -135,9 +137,24 @@ def test_a_chosen_id_that_is_taken_is_attached_to_where_asked(cos):
 def test_a_retry_with_a_chosen_id_attaches_to_its_own_attempt(cos):
     context = make_context()
     make_operator(inventory_id="mine").execute(context)
-    stored = context["task_state_store"].get("cos_inventory_job")
-    context["task_state_store"].set("cos_inventory_job", {**stored, "job": None})  # killed before the answer
     assert make_operator(inventory_id="mine").execute(context)["attached"] is True
+
+
+def test_a_retry_with_a_chosen_id_attaches_where_the_answer_never_arrived(cos, impatient_retries):
+    context = make_context()
+    cos.fault(action="PostBucketInventory", handle=True, status=500, times=1)
+    cos.fault(action="PostBucketInventory", status=500, times=4)
+    with pytest.raises(COSInventoryTransientError):
+        make_operator(inventory_id="mine").execute(context)
+    job = make_operator(inventory_id="mine").execute(context)
+    assert (job["attached"], job["job_id"]) == (True, None)
+    assert cos.accepted_posts(SOURCE) == 1
+
+
+def test_slashes_around_the_destination_prefix_are_not_sent(cos):
+    # What COS makes of them is not documented.
+    asked = build_configuration(make_operator(destination_prefix="/inv/daily/"), inventory_id="x")
+    assert asked.destination.prefix == "inv/daily"
 
 
 def test_durable_false_leaves_the_state_store_alone(cos):

@@ -72,6 +72,21 @@ class TestReportThatTakesAWhile:
         cos.fault(method="GET", status=503, code="SlowDown", times=2)
         assert run_task(make_sensor(mode, job=job), make_context()).result["matched_objects"] == 3
 
+    @every_mode
+    def test_a_fault_that_outlives_the_clients_tries_is_part_of_the_wait_too(self, cos, impatient_retries, mode):
+        job = submit()
+        cos.fault(method="GET", nth=3, status=500, times=12)
+        assert run_task(make_sensor(mode, job=job), make_context()).result["matched_objects"] == 3
+        assert cos.faults()[0]["happened"] == 12
+
+
+@every_mode
+def test_a_destination_bucket_that_is_gone_is_an_error_not_a_wait(cos, mode):
+    job = {**submit(), "destination_bucket": "gone-1250000000"}
+    with pytest.raises(AirflowFailException) as raised:
+        run_task(make_sensor(mode, job=job), make_context())
+    assert raised.value.__cause__.code == "NoSuchBucket"
+
 
 class TestReportThatNeverComes:
     @pytest.fixture
