@@ -76,6 +76,13 @@ def test_records_can_be_read_from_the_manifest_as_it_comes_through_xcom(cos):
     assert len(list(COSInventoryHook().iter_records(manifest))) == 3
 
 
+def test_the_manifest_knows_its_region_where_the_connection_names_none(cos, monkeypatch):
+    manifest = take_report(cos).as_dict()
+    connection = {**cos.connection, "extra": {"endpoint_url": cos.url}}
+    monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(connection))
+    assert len(list(COSInventoryHook().iter_records(manifest))) == 3
+
+
 class TestManyFiles:
     @pytest.fixture
     def emulator_settings(self):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
+from threading import Timer
 
 import pytest
 from airflow.sdk import Asset
@@ -145,6 +146,19 @@ def test_a_manifest_that_stays_wrong_is_an_error_after_a_time_of_grace(cos, mode
     with pytest.raises(COSInventoryCorruptReportError, match="0000") as raised:
         run_task(make_sensor(mode, job=job, soft_fail=True, poke_interval=0.5), make_context())
     assert raised.value.key.endswith("manifest.json")
+
+
+@every_mode
+def test_a_manifest_that_is_being_rewritten_is_waited_for(cos, mode):
+    job = submit()
+    (report,) = wait_for_keys(cos, "manifest.checksum")
+    right = cos.get_object(DESTINATION, report)
+    cos.put_object(DESTINATION, report, b"0" * 32)
+    heal = Timer(0.7, lambda: cos.put_object(DESTINATION, report, right))
+    heal.start()
+    manifest = run_task(make_sensor(mode, job=job, poke_interval=0.5), make_context()).result
+    heal.join()
+    assert manifest["matched_objects"] == 3
 
 
 @pytest.mark.parametrize(
