@@ -154,10 +154,12 @@ def test_a_manifest_that_is_being_rewritten_is_waited_for(cos, mode):
     (report,) = wait_for_keys(cos, "manifest.checksum")
     right = cos.get_object(DESTINATION, report)
     cos.put_object(DESTINATION, report, b"0" * 32)
-    heal = Timer(0.7, lambda: cos.put_object(DESTINATION, report, right))
+    heal = Timer(1.6, lambda: cos.put_object(DESTINATION, report, right))
     heal.start()
-    manifest = run_task(make_sensor(mode, job=job, poke_interval=0.5), make_context()).result
-    heal.join()
+    try:
+        manifest = run_task(make_sensor(mode, job=job, poke_interval=1), make_context()).result
+    finally:
+        heal.join()
     assert manifest["matched_objects"] == 3
 
 
