@@ -11,11 +11,13 @@ The errors of this package, one tree.
     │   ├── COSInventoryNotFoundError     404: no such bucket, object or inventory
     │   └── COSInventoryDuplicateError    the inventory id is in use (DuplicateInventoryId)
     ├── COSInventoryTransientError        network fault, time-out or 5xx: the same request may succeed later
-    │   └── COSInventoryThrottledError    COS asked to slow down
+    │   ├── COSInventoryThrottledError    COS asked to slow down
+    │   └── COSInventoryUnansweredError   a submission got no answer; COS may have accepted it
     ├── COSInventoryCorruptReportError    a report that is not what its manifest says
     └── COSInventoryTimeoutError          no report in time
 
-The dotted names are stable: an Airflow 3.3 retry policy may match on them.
+The dotted names are stable: a retry policy (Airflow 3.3) may match on those of errors that a retry may heal. The
+others, and a wait that timed out, reach Airflow as the cause of an ``AirflowFailException``, which it does not retry.
 """
 
 from __future__ import annotations
@@ -122,6 +124,10 @@ class COSInventoryTransientError(COSInventoryError):
 
 class COSInventoryThrottledError(COSInventoryTransientError):
     """COS asked to slow down (``SlowDown``)."""
+
+
+class COSInventoryUnansweredError(COSInventoryTransientError):
+    """A submission got no answer that tells whether COS accepted it; the same one again, under its id, will tell."""
 
 
 class COSInventoryCorruptReportError(COSInventoryError):

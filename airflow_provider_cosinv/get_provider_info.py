@@ -113,6 +113,7 @@ _CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "label": "Proxies",
         "description": 'JSON, such as {"https": "http://proxy:3128"}. '
         "Where empty, HTTP_PROXY, HTTPS_PROXY and NO_PROXY hold.",
-        "schema": {"type": ["string", "null"]},
+        # A proxy's URL may hold a password.
+        "schema": {"type": ["string", "null"], "format": "password"},
     },
 }

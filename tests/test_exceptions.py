@@ -57,7 +57,7 @@ def test_the_tree_is_the_one_that_the_docstring_draws() -> None:
     }
 
     assert drawn_tree() == real
-    assert len(real) == 10
+    assert len(real) == 11
 
 
 def test_a_wrong_value_is_a_value_error_too_and_nothing_else_is() -> None:

@@ -25,7 +25,7 @@ PARAMETERS = {
     COSInventoryOperator: f"bucket destination_bucket destination_prefix {CONTENT} inventory_id on_duplicate preflight "
     "cos_conn_id region durable wait_for_completion deferrable poll_interval timeout multiple_outputs",
     COSInventoryRuleOperator: "bucket inventory_id frequency monthly_date is_enabled destination_bucket "
-    f"destination_prefix {CONTENT} cos_conn_id region",
+    f"destination_prefix {CONTENT} preflight cos_conn_id region",
     COSInventoryDeleteRuleOperator: "bucket inventory_id cos_conn_id region",
     COSInventorySensor: "job bucket inventory_id destination_bucket destination_prefix date cos_conn_id region "
     "deferrable multiple_outputs",

@@ -8,6 +8,7 @@ import hmac
 import json
 import logging
 import re
+from copy import deepcopy
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_a_whole_run_prints_none(temporary, capfd, deferrable):
         context = make_context()
         job = operator.execute(context)
         sensor = COSInventorySensor(task_id="wait", job=job, deferrable=deferrable, poke_interval=0.05, timeout=20)
-        manifest = run_task(sensor, make_context()).result
+        manifest = run_task(lambda: deepcopy(sensor), make_context()).result
         records = list(COSInventoryHook().iter_records(manifest))
         assert len(records) == 3
         printed.append(repr((job, manifest, records, context["task_state_store"].values)))

@@ -96,6 +96,8 @@ def hint_for(request: COSRequest, *, region: str, status: int, code: str | None,
         return None
     if text == _DENIED and request.operation in INVENTORY_OPERATIONS[:2]:
         text += _WRITER
+    if text == _BUCKET and request.operation in INVENTORY_OPERATIONS[:2]:
+        text += " It may also be the destination bucket that does not exist there."
     return text.format(region=region, actions=request.operation.actions)
 
 

@@ -19,6 +19,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryNotFoundError,
     COSInventoryRequestError,
+    COSInventoryTransientError,
+    COSInventoryUnansweredError,
 )
 from airflow_provider_cosinv.inventory.bucket import check_inventory_id
 from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration
@@ -41,6 +43,7 @@ class InventoryCalls(Caller):
         :param configuration: what the inventory contains and where it goes
         :return: the job; ``job_id`` is None where COS accepted it without a readable JobId
         :raises COSInventoryDuplicateError: where the id was used before this call
+        :raises COSInventoryUnansweredError: where no try was answered, and COS may have accepted one
         """
         submission = Submission(
             transport=self._transport,
@@ -49,7 +52,12 @@ class InventoryCalls(Caller):
             ),
             region=self._settings.region,
         )
-        return self._retrying(submission.attempt)
+        try:
+            return self._retrying(submission.attempt)
+        except COSInventoryTransientError as error:
+            if not submission.may_have_arrived:
+                raise
+            raise COSInventoryUnansweredError(error.message, **error.details()) from error
 
     def put_bucket_inventory(self, bucket: str, configuration: InventoryConfiguration) -> None:
         """

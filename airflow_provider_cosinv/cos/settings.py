@@ -153,8 +153,10 @@ def _check_proxies(proxies: Mapping[str, str] | None) -> None:
         if scheme not in SCHEMES:
             raise _refuse("proxies", f"{scheme!r} is not a scheme.", hint)
         try:
-            usable = isinstance(url, str) and urlsplit(url).scheme in SCHEMES and bool(urlsplit(url).hostname)
-        except ValueError:
+            parts = urlsplit(url)
+            # Reading the port checks it; HTTP libraries print a URL that they refuse, with its password.
+            usable = parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0
+        except (AttributeError, TypeError, ValueError):
             usable = False
         if not usable:
             raise _refuse("proxies", f"The proxy for {scheme} is not an http or https URL.", hint)

@@ -40,7 +40,8 @@ class Submission:
         self._transport = transport
         self._request = request
         self._region = region
-        self._may_have_arrived = False
+        #: Some try got no answer, so that COS may have accepted it.
+        self.may_have_arrived = False
 
     def attempt(self) -> SubmittedInventory:
         """
@@ -54,14 +55,14 @@ class Submission:
             answer = self._transport.exchange(self._request, limit=BODY_LIMIT)
             return self._judge(answer)
         except COSInventoryTransientError as error:
-            self._may_have_arrived = self._may_have_arrived or may_have_arrived(error)
+            self.may_have_arrived = self.may_have_arrived or may_have_arrived(error)
             raise
 
     def _judge(self, answer: Answer) -> SubmittedInventory:
         try:
             return submitted(answer, self._request, region=self._region)
         except COSInventoryDuplicateError as error:
-            if not self._may_have_arrived:
+            if not self.may_have_arrived:
                 raise
             log.warning(
                 "COS accepted inventory %s of bucket %s at an earlier try of this call, whose answer was lost; so its "

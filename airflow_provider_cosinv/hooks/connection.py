@@ -4,16 +4,22 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.cos.settings import DEFAULT_DOMAIN_SUFFIX, ClientSettings, Credentials
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.get_provider_info import get_provider_info
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+log = logging.getLogger(__name__)
+
 _DEFAULT_TIMEOUT = 30.0
+_SHOWN_NAMES = {"secret_id": "SecretId (login)", "secret_key": "SecretKey (password)"}
+_FIELDS = get_provider_info()["connection-types"][0]["conn-fields"]
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -26,8 +32,16 @@ def read_connection(connection: Connection, *, region: str | None) -> ClientSett
     :param region: overrules the connection's
     :raises COSInventoryConfigurationError: where a field is missing or wrong; the error names it, never its secret
     """
+    if connection.conn_type not in ("cos", "", None):
+        raise COSInventoryConfigurationError(
+            f"Connection {connection.conn_id!r} is of type {connection.conn_type!r}.",
+            parameter="cos_conn_id",
+            hint="Give the id of a connection of type cos (Tencent Cloud COS).",
+        )
     try:
         extra = _object(connection.extra or "{}", "extra")
+        for unknown in sorted(set(extra) - set(_FIELDS)):
+            log.warning("Connection %r has an extra %r, which means nothing here", connection.conn_id, unknown)
         return ClientSettings(
             credentials=Credentials(
                 secret_id=connection.login or "", secret_key=connection.password or "", token=extra.get("token") or None
@@ -42,8 +56,19 @@ def read_connection(connection: Connection, *, region: str | None) -> ClientSett
         )
     except COSInventoryConfigurationError as error:
         raise COSInventoryConfigurationError(
-            f"Connection {connection.conn_id!r}: {error.message}", parameter=error.parameter, hint=error.hint
+            f"Connection {connection.conn_id!r}: {error.message}",
+            parameter=_SHOWN_NAMES.get(error.parameter or "", error.parameter),
+            hint=error.hint,
         ) from None
+
+
+def no_connection(conn_id: str) -> COSInventoryConfigurationError:
+    """Return the error for a connection that is not there."""
+    return COSInventoryConfigurationError(
+        f"There is no connection {conn_id!r}.",
+        parameter="cos_conn_id",
+        hint=f"Make one of type Tencent Cloud COS, or set AIRFLOW_CONN_{conn_id.upper()}.",
+    )
 
 
 def _object(value: Any, field: str) -> Mapping[str, Any]:

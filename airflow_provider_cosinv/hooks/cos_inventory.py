@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
     COSInventoryError,
     COSInventoryNotFoundError,
     COSInventoryPermissionError,
 )
 from airflow_provider_cosinv.get_provider_info import get_provider_info
-from airflow_provider_cosinv.hooks.connection import read_connection
+from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
+from airflow_provider_cosinv.hooks.connection import no_connection, read_connection
 from airflow_provider_cosinv.hooks.report import find_report, read_manifest, read_report
-from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration
+from airflow_provider_cosinv.inventory.configuration import Destination, InventoryConfiguration
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
 from airflow_provider_cosinv.inventory.records import InventoryRecord
 from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
@@ -47,6 +49,7 @@ class COSInventoryHook(BaseHook):
         super().__init__(**kwargs)
         self.cos_conn_id = cos_conn_id
         self.region = region
+        self._clients: dict[str, tuple[ClientSettings, COSClient]] = {}
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -85,14 +88,40 @@ class COSInventoryHook(BaseHook):
     @cached_property
     def client(self) -> COSClient:
         """The client of COS; it keeps its connections, so use one hook for many calls."""
-        return _client(self.settings)
+        return self._client_of(self.settings)
 
     def get_conn(self) -> COSClient:
         """Return the client of COS."""
         return self.client
 
+    def renew(self) -> bool:
+        """
+        Read the connection again: temporary credentials end, and keys are replaced, while a wait goes on for hours.
+
+        :returns: whether it has changed; the client is then a new one
+        """
+        settings = self._settings_in(self.region)
+        changed = settings != self.settings
+        if changed:
+            self.__dict__["settings"] = settings
+            self.__dict__.pop("client", None)
+        return changed
+
     def _settings_in(self, region: str | None) -> ClientSettings:
-        return read_connection(self.get_connection(self.cos_conn_id), region=region)
+        try:
+            connection = self.get_connection(self.cos_conn_id)
+        except AirflowNotFoundException:
+            raise no_connection(self.cos_conn_id) from None
+        return read_connection(connection, region=region)
+
+    def _client_of(self, settings: ClientSettings) -> COSClient:
+        # The SDK takes 0.1 s and 22 MB: not for DAG files, which import this module through an operator's.
+        from airflow_provider_cosinv.cos.client import COSClient
+
+        known = self._clients.get(settings.region)
+        if known is None or known[0] != settings:
+            known = self._clients[settings.region] = (settings, COSClient(settings=settings))
+        return known[1]
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -109,7 +138,53 @@ class COSInventoryHook(BaseHook):
             return False, str(error)
         except COSInventoryError as error:
             return False, str(error)
-        return True, f"COS accepts these credentials; they see {len(buckets)} buckets in {self.settings.region}."
+        return True, f"COS accepts these credentials. Buckets that they see in {self.settings.region}: {len(buckets)}."
+
+    def check_destination(self, destination: Destination) -> None:
+        """
+        Ask COS whether a report can go to a bucket: HEAD Bucket (436/7735).
+
+        COS tells nobody when it cannot write a report, so it is worth asking before.
+
+        :raises COSInventoryNotFoundError: where there is no such bucket in the region
+        :raises COSInventoryConfigurationError: where it is in another region
+        :raises COSInventoryPermissionError: where the caller may not ask
+        """
+        destination.check_same_region(self.settings.region)
+        try:
+            found = self.client.head_bucket(destination.bucket)
+        except COSInventoryNotFoundError as error:
+            details = {
+                **error.details(),
+                "parameter": "destination_bucket",
+                "hint": "COS writes a report only to a bucket of the source bucket's region, and tells nobody when it "
+                "cannot. Correct the bucket or the region.",
+            }
+            raise COSInventoryNotFoundError(
+                f"The destination bucket does not exist in {destination.region}.", **details
+            ) from error
+        except COSInventoryPermissionError as error:
+            raise self._explained(error) from error
+        if found.region and found.region != destination.region:
+            raise COSInventoryConfigurationError(
+                f"The destination bucket is in {found.region}, not in {destination.region}.",
+                parameter="destination_bucket",
+                bucket=destination.bucket,
+                hint="COS writes a report only to a bucket of the source bucket's region.",
+            )
+
+    def _explained(self, error: COSInventoryPermissionError) -> COSInventoryPermissionError:
+        # An answer to HEAD has no body, so no reason. A request that may have one tells a wrong key from a missing
+        # permission.
+        try:
+            self.client.list_buckets()
+        except COSInventoryPermissionError as reason:
+            if reason.code != "AccessDenied":
+                return reason
+        except COSInventoryError:
+            return error
+        hint = "COS knows the credentials. Allow them name/cos:HeadBucket on this bucket, or set preflight=False."
+        return COSInventoryPermissionError(error.message, **{**error.details(), "hint": hint})
 
     def submit_inventory(self, *, bucket: str, configuration: InventoryConfiguration) -> SubmittedInventory:
         """
@@ -206,16 +281,7 @@ class COSInventoryHook(BaseHook):
         """
         report = manifest if isinstance(manifest, Manifest) else Manifest.from_dict(manifest)
         # A manifest knows its region; the hook of a task that only reads need not be told.
-        known = self.region or report.region
-        client = self.client if known == self.region else _client(self._settings_in(known))
-        return read_report(client, report, files)
-
-
-def _client(settings: ClientSettings) -> COSClient:
-    # The SDK takes 0.1 s and 22 MB: not for DAG files, which import this module through an operator's.
-    from airflow_provider_cosinv.cos.client import COSClient
-
-    return COSClient(settings=settings)
+        return read_report(self._client_of(self._settings_in(report.region)), report, files)
 
 
 def _connection_type() -> dict[str, Any]:

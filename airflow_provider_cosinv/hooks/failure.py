@@ -6,8 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryRequestError
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
+    COSInventoryRequestError,
+    COSInventoryTimeoutError,
+)
+from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException, AirflowSensorTimeout
 
 
 @contextmanager
@@ -16,9 +20,12 @@ def failing_fast() -> Iterator[None]:
     Turn an error that a retry cannot heal into one that Airflow does not retry; the original stays its cause.
 
     It stands around the whole of ``execute``, outside a sensor's ``soft_fail``: a wrong parameter or a missing
-    permission must not look like a report that is late.
+    permission must not look like a report that is late. A wait that took its whole time is not begun again either,
+    as Airflow does with its own sensors.
     """
     try:
         yield
-    except (COSInventoryConfigurationError, COSInventoryRequestError) as error:
+    except AirflowSensorTimeout:
+        raise
+    except (COSInventoryConfigurationError, COSInventoryRequestError, COSInventoryTimeoutError) as error:
         raise AirflowFailException(str(error)) from error

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow.sdk import Asset
+
 from airflow_provider_cosinv.exceptions import (
     COSInventoryError,
+    COSInventoryPermissionError,
     COSInventoryTimeoutError,
     COSInventoryTransientError,
     error_from_dict,
@@ -17,6 +20,8 @@ from airflow_provider_cosinv.inventory.manifest import Manifest
 from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 
 #: How many polls long manifest and checksum may disagree: the report may be being rewritten.
@@ -67,6 +72,10 @@ class StateLog:
         if self._is_news(f"no answer: {error.message}"):
             self.log.warning("Report %s: COS could not be asked, trying again: %s", self.search, error)
 
+    def renewed(self, cos_conn_id: str) -> None:
+        """Log that the wait goes on with other credentials."""
+        self.log.info("Connection %s was edited; waiting goes on with it", cos_conn_id)
+
     def _is_news(self, state: str) -> bool:
         changed, self.last = state != self.last, state
         return changed
@@ -92,6 +101,11 @@ def look_once(hook: COSInventoryHook, states: StateLog, *, poll_interval: float)
     except COSInventoryTransientError as error:
         states.failed(error)
         return None
+    except COSInventoryPermissionError:
+        if not hook.renew():
+            raise
+        states.renewed(hook.cos_conn_id)
+        return None
 
 
 def manifest_of(event: Mapping[str, Any], hook: COSInventoryHook, search: ReportSearch) -> Manifest:
@@ -101,7 +115,7 @@ def manifest_of(event: Mapping[str, Any], hook: COSInventoryHook, search: Report
     :param event: the trigger's
     :raises COSInventoryError: the trigger's own, or that of reading the manifest
     """
-    if event["status"] != "success":
+    if event["outcome"] != "found":
         raise error_from_dict(dict(event))
     return hook.read_manifest(bucket=search.bucket, manifest_key=event["manifest_key"], checksum=event["checksum"])
 
@@ -119,9 +133,25 @@ def not_in_time(search: ReportSearch, *, timeout: float, last: str) -> COSInvent
         bucket=search.bucket,
         hint="COS does not say why it delivers no report. Check that the role COS_QcsRole exists and may write to the "
         "destination bucket, that this bucket is in the source bucket's region, that its lifecycle rules do not delete "
-        "the report, and that the number of objects listed is not simply large. Then raise the time-out or clear the "
-        "task that submits.",
+        "the report, and that the number of objects listed is not simply large. Then raise the time-out, or clear the "
+        "task that submits. For a periodic inventory, check that its rule is there and enabled, and leave the date "
+        "out: its time zone is not documented.",
     )
+
+
+def announce(manifest: Manifest, outlets: Iterable[Any], context: Context) -> None:
+    """
+    Say in the event of each asset that a task produces which report it is.
+
+    :param manifest: the report's
+    :param outlets: the task's
+    :param context: of the task's run
+    """
+    # A consumer DAG reads the manifest itself; its list of files may be too long for an event.
+    about = {name: value for name, value in manifest.as_dict().items() if name != "files"}
+    for outlet in outlets:
+        if isinstance(outlet, Asset):
+            context["outlet_events"][outlet].extra.update(about)
 
 
 def no_answer(timeout: float) -> COSInventoryTimeoutError:

@@ -31,6 +31,7 @@ class TaskIdentity:
     :param task_id: the task's id, with its groups
     :param run_id: the DAG run's id
     :param map_index: index of a mapped task, -1 of another
+    :param run_started: when the DAG run started; tells apart the runs of two deployments, and a run that was made anew
     :param generation: changes when the task is cleared, not when it is retried
     """
 
@@ -38,6 +39,7 @@ class TaskIdentity:
     task_id: str
     run_id: str
     map_index: int
+    run_started: str
     generation: int
 
 

@@ -82,7 +82,7 @@ def check_date(date: str, *, parameter: str = "date") -> str:
         raise COSInventoryConfigurationError(
             f"{date!r} is not a report date.",
             parameter=parameter,
-            hint="Write YYYYMMDD, such as 20221120 or {{ ds_nodash }}.",
+            hint="Write YYYYMMDD, such as 20221120.",
         ) from None
     return date
 

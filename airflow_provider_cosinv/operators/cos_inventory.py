@@ -5,20 +5,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 from airflow_provider_cosinv.hooks.airflow_exceptions import TaskDeferralTimeout
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.hooks.wait import (
     TRIGGERER_MARGIN,
     StateLog,
+    announce,
     describe_manifest,
     look_once,
     manifest_of,
@@ -28,7 +29,7 @@ from airflow_provider_cosinv.hooks.wait import (
 from airflow_provider_cosinv.inventory.identity import TaskIdentity
 from airflow_provider_cosinv.inventory.job import InventoryJob
 from airflow_provider_cosinv.inventory.manifest import Manifest
-from airflow_provider_cosinv.operators.parameters import build_configuration
+from airflow_provider_cosinv.operators.parameters import build_configuration, seconds
 from airflow_provider_cosinv.operators.submission import NoStateStore, StateStore, Submission
 
 if TYPE_CHECKING:
@@ -64,15 +65,16 @@ class COSInventoryOperator(BaseOperator):
     :param account_id: UIN of the destination bucket's owner; COS does not require it (templated)
     :param inventory_id: an id of your own, unused today; default: derived from DAG, task, run, map index,
         configuration and the number of clears (templated)
-    :param on_duplicate: what a taken ``inventory_id`` of your own means: ``fail`` or ``attach``
+    :param on_duplicate: what a taken ``inventory_id`` of your own means: ``fail``, or ``attach`` to whatever inventory
+        has it, be it what this task asks for or not
     :param preflight: ask COS for the destination bucket first; COS tells nobody when it cannot write there
     :param cos_conn_id: the Airflow connection, of type ``cos`` (templated)
     :param region: of both buckets; default: the connection's (templated)
     :param durable: keep the job in Airflow's task state store, where there is one (3.3 and later)
     :param wait_for_completion: wait for the report, too; the result then has one more key, ``manifest``
     :param deferrable: wait in the triggerer, without a worker
-    :param poll_interval: seconds between two looks for the report
-    :param timeout: seconds to wait for the report at most
+    :param poll_interval: seconds, or a timedelta, between two looks for the report
+    :param timeout: seconds, or a timedelta, to wait for the report at most; a wait that took it all is not retried
     :param multiple_outputs: push each key of the result as an XCom of its own, too
     """
 
@@ -119,8 +121,8 @@ class COSInventoryOperator(BaseOperator):
         durable: bool = True,
         wait_for_completion: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float = 60,
-        timeout: float = _A_DAY,
+        poll_interval: float | timedelta = 60,
+        timeout: float | timedelta = _A_DAY,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -168,9 +170,11 @@ class COSInventoryOperator(BaseOperator):
             if self.do_xcom_push:
                 # The wait may take hours; who looks for the JobId meanwhile shall find it.
                 context["ti"].xcom_push(key="job_id", value=job.job_id)
-            return self._defer(job) if self.deferrable else self._wait(job)
+            if not self.deferrable:
+                return self._wait(context, job)
+            return self._look_or_defer(context, job, time.time() + self._time_to_wait())
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002  Airflow's
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """
         Go on after the triggerer's wait.
 
@@ -179,16 +183,24 @@ class COSInventoryOperator(BaseOperator):
         """
         with failing_fast():
             job = InventoryJob.from_dict(event["job"])
-            return self._result(job, manifest_of(event, self.hook, job.search()))
+            try:
+                return self._result(context, job, manifest_of(event, self.hook, job.search()))
+            except COSInventoryTransientError as error:
+                StateLog(search=job.search(), log=self.log).failed(error)
+            return self._look_or_defer(context, job, event["deadline"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral, also where the triggerer did not answer."""
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except TaskDeferralTimeout as error:
-            raise no_answer(self.timeout) from error
+        with failing_fast():
+            try:
+                return super().resume_execution(next_method, next_kwargs, context)
+            except TaskDeferralTimeout as error:
+                raise no_answer(self._time_to_wait()) from error
 
     def _submission(self, context: Context) -> Submission:
+        # Before anything is submitted, and billed.
+        seconds(self.poll_interval, "poll_interval")
+        seconds(self.timeout, "timeout")
         if self.on_duplicate not in _ON_DUPLICATE:
             raise COSInventoryConfigurationError(
                 f"{self.on_duplicate!r} is not a choice.", parameter="on_duplicate", hint='Use "fail" or "attach".'
@@ -204,8 +216,9 @@ class COSInventoryOperator(BaseOperator):
                 task_id=ti.task_id,
                 run_id=ti.run_id,
                 map_index=-1 if ti.map_index is None else ti.map_index,
-                # Grows when the task is cleared, and not when it is retried.
-                generation=ti.max_tries - (self.retries or 0),
+                run_started=_moment(context["dag_run"].start_date),
+                # Airflow sets it when the run is made, and anew when the task is cleared.
+                generation=ti.max_tries,
             ),
             chosen_id=self.inventory_id or None,
             attach_to_duplicate=self.on_duplicate == "attach",
@@ -214,39 +227,50 @@ class COSInventoryOperator(BaseOperator):
             log=self.log,
         )
 
-    def _wait(self, job: InventoryJob) -> dict[str, Any]:
+    def _wait(self, context: Context, job: InventoryJob) -> dict[str, Any]:
         states = StateLog(search=job.search(), log=self.log)
-        deadline = time.monotonic() + self.timeout
+        interval, timeout = seconds(self.poll_interval, "poll_interval"), seconds(self.timeout, "timeout")
+        deadline = time.monotonic() + timeout
         while True:
-            manifest = look_once(self.hook, states, poll_interval=self.poll_interval)
+            manifest = look_once(self.hook, states, poll_interval=interval)
             if manifest is not None:
-                return self._result(job, manifest)
+                return self._result(context, job, manifest)
             rest = deadline - time.monotonic()
             if rest <= 0:
-                raise not_in_time(states.search, timeout=self.timeout, last=states.last)
-            time.sleep(min(self.poll_interval, rest))
+                raise not_in_time(states.search, timeout=timeout, last=states.last)
+            time.sleep(min(interval, rest))
 
-    def _defer(self, job: InventoryJob) -> dict[str, Any]:
+    def _time_to_wait(self) -> float:
+        # Airflow keeps execution_timeout on a worker only.
+        timeout = seconds(self.timeout, "timeout")
+        return min(timeout, self.execution_timeout.total_seconds()) if self.execution_timeout else timeout
+
+    def _look_or_defer(self, context: Context, job: InventoryJob, deadline: float) -> dict[str, Any]:
         from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
 
         search = job.search()
-        deadline = time.time() + self.timeout
-        manifest = look_once(self.hook, StateLog(search=search, log=self.log), poll_interval=self.poll_interval)
+        interval = seconds(self.poll_interval, "poll_interval")
+        manifest = look_once(self.hook, StateLog(search=search, log=self.log), poll_interval=interval)
         if manifest is not None:
-            return self._result(job, manifest)
+            return self._result(context, job, manifest)
         self.defer(
             trigger=COSInventoryTrigger(
                 search=search.as_dict(),
                 cos_conn_id=self.cos_conn_id,
-                poke_interval=self.poll_interval,
+                poke_interval=interval,
                 deadline=deadline,
-                timeout=self.timeout,
+                timeout=self._time_to_wait(),
                 job=job.as_dict(),
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout) + TRIGGERER_MARGIN,
+            timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGERER_MARGIN,
         )
 
-    def _result(self, job: InventoryJob, manifest: Manifest) -> dict[str, Any]:
+    def _result(self, context: Context, job: InventoryJob, manifest: Manifest) -> dict[str, Any]:
         self.log.info("Report ready: %s", describe_manifest(manifest))
+        announce(manifest, self.outlets, context)
         return {**job.as_dict(), "manifest": manifest.as_dict()}
+
+
+def _moment(moment: datetime | None) -> str:
+    return moment.astimezone(timezone.utc).isoformat() if moment else ""

@@ -25,7 +25,7 @@ class COSInventoryRuleOperator(BaseOperator):
     """
     Creates or replaces a periodic inventory: PUT Bucket inventory (436/30625). Running it again changes nothing.
 
-    Its reports are waited for with ``COSInventorySensor(bucket=…, inventory_id=…, date="{{ ds_nodash }}")``.
+    Its reports are waited for with ``COSInventorySensor(bucket=…, inventory_id=…)``.
 
     :param bucket: full name of the source bucket, ``name-APPID`` (templated)
     :param inventory_id: id of the inventory (templated)
@@ -44,6 +44,7 @@ class COSInventoryRuleOperator(BaseOperator):
     :param optional_fields: columns beside Appid, Bucket and Key; default: every standard one (templated: JSON)
     :param encryption: None or ``SSE-COS`` (templated)
     :param account_id: UIN of the destination bucket's owner; COS does not require it (templated)
+    :param preflight: ask COS for the destination bucket first; COS tells nobody when it cannot write there
     :param cos_conn_id: the Airflow connection, of type ``cos`` (templated)
     :param region: of both buckets; default: the connection's (templated)
     """
@@ -88,6 +89,7 @@ class COSInventoryRuleOperator(BaseOperator):
         optional_fields: Sequence[str] | str | None = None,
         encryption: str | None = None,
         account_id: str | None = None,
+        preflight: bool = True,
         cos_conn_id: str = COSInventoryHook.default_conn_name,
         region: str | None = None,
         **kwargs: Any,
@@ -109,6 +111,7 @@ class COSInventoryRuleOperator(BaseOperator):
         self.optional_fields = optional_fields
         self.encryption = encryption
         self.account_id = account_id
+        self.preflight = preflight
         self.cos_conn_id = cos_conn_id
         self.region = region
 
@@ -131,6 +134,8 @@ class COSInventoryRuleOperator(BaseOperator):
                 schedule=Schedule(frequency=self.frequency, monthly_date=self.monthly_date),
                 is_enabled=self.is_enabled,
             )
+            if self.preflight:
+                self.hook.check_destination(configuration.destination)
             self.hook.put_rule(bucket=self.bucket, configuration=configuration)
         destination = configuration.destination
         prefix = report_prefixes(destination.prefix, self.bucket, self.inventory_id)[0]

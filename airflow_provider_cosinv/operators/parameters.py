@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
@@ -51,7 +51,7 @@ def build_configuration(
     :raises COSInventoryConfigurationError: where a value is wrong; ``parameter`` names it
     """
     BucketName.parse(asked.bucket)
-    fields = STANDARD_FIELDS if asked.optional_fields is None else _sequence(asked.optional_fields, "optional_fields")
+    fields = _decoded(asked.optional_fields, "optional_fields")
     return InventoryConfiguration(
         inventory_id=inventory_id,
         destination=Destination(
@@ -63,7 +63,7 @@ def build_configuration(
         ),
         included_object_versions=asked.included_object_versions,
         filter=_build_filter(asked),
-        optional_fields=fields,
+        optional_fields=STANDARD_FIELDS if fields is None else _sequence(fields, "optional_fields"),
         schedule=schedule,
         is_enabled=is_enabled,
     )
@@ -71,9 +71,9 @@ def build_configuration(
 
 def _build_filter(asked: InventoryParameters) -> InventoryFilter:
     tags = _decoded(asked.tags, "tags") or {}
-    if not isinstance(tags, Mapping):
+    if not isinstance(tags, Mapping) or not all(isinstance(value, (str, int, float)) for value in tags.values()):
         raise COSInventoryConfigurationError(
-            f"{tags!r} is no mapping.", parameter="tags", hint='Write {"key": "value"}.'
+            f"{tags!r} is no mapping to texts.", parameter="tags", hint='Write {"key": "value"}.'
         )
     return InventoryFilter(
         prefix=asked.prefix or None,
@@ -82,6 +82,22 @@ def _build_filter(asked: InventoryParameters) -> InventoryFilter:
         created_after=_parse_moment(asked.created_after, "created_after"),
         created_before=_parse_moment(asked.created_before, "created_before"),
     )
+
+
+def seconds(value: Any, parameter: str) -> float:
+    """
+    Return a time to wait in seconds.
+
+    :param value: seconds or a timedelta
+    :raises COSInventoryConfigurationError: where it is neither, or not above zero
+    """
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise COSInventoryConfigurationError(
+            f"{value!r} is no time to wait.", parameter=parameter, hint="Give seconds above zero, or a timedelta."
+        )
+    return float(value)
 
 
 def _sequence(value: Sequence[str] | str | None, parameter: str) -> tuple[str, ...]:
@@ -94,9 +110,11 @@ def _sequence(value: Sequence[str] | str | None, parameter: str) -> tuple[str, .
 
 
 def _decoded(value: Any, parameter: str) -> Any:
-    """Return what a template wrote as JSON, and anything else as it is."""
-    if not isinstance(value, str) or not value:
+    """Return what a template wrote as JSON, nothing for empty text, and anything else as it is."""
+    if not isinstance(value, str):
         return value
+    if not value.strip():
+        return None
     try:
         return json.loads(value)
     except ValueError:
@@ -122,4 +140,6 @@ def _parse_moment(value: datetime | str | None, parameter: str) -> datetime | No
 
 def _clean_prefix(destination_prefix: str | None) -> str | None:
     # COS appends a slash (436/46869); what it makes of one that is there already is not documented.
-    return (destination_prefix or "").strip("/") or None
+    if not isinstance(destination_prefix, str):
+        return destination_prefix
+    return destination_prefix.strip("/") or None

@@ -9,28 +9,29 @@ Three things hold it together: an id that a retry derives again; COS, which take
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
 from airflow_provider_cosinv.exceptions import (
-    COSInventoryConfigurationError,
     COSInventoryDuplicateError,
-    COSInventoryNotFoundError,
+    COSInventoryError,
+    COSInventoryUnansweredError,
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.wait import Logger
 from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration
 from airflow_provider_cosinv.inventory.identity import TaskIdentity, derive_inventory_id
 from airflow_provider_cosinv.inventory.job import InventoryJob
-from airflow_provider_cosinv.inventory.layout import REPORT_TIMEZONES, report_prefixes
+from airflow_provider_cosinv.inventory.layout import REPORT_TIMEZONES, report_dates, report_prefixes
 
 #: Renaming it would lose the jobs of tasks that are being retried during an upgrade.
 STATE_KEY = "cos_inventory_job"
 
 # An id is taken for one day (436/46869).
 _DAY = timedelta(days=1)
+# The worker's clock may be ahead of COS's by as much as COS accepts in a signature (436/7778).
+_SKEW = timedelta(minutes=15)
 
 
 class StateStore(Protocol):
@@ -87,28 +88,61 @@ class Submission:
         """
         derived = derive_inventory_id(self.identity, bucket=self.bucket, configuration=self.configuration)
         configuration = dataclasses.replace(self.configuration, inventory_id=self.chosen_id or derived)
-        earlier = self._earlier_attempt(derived)
-        if earlier and earlier["job"]:
-            job = dataclasses.replace(InventoryJob.from_dict(earlier["job"]), attached=True)
-            self.log.info("Attached to the inventory %s, which an earlier attempt submitted", _name(job))
-            return job
-        if self.preflight and not earlier:
-            self._check_destination(configuration)
-        began = datetime.fromisoformat(earlier["began"]) if earlier else datetime.now(timezone.utc)
-        self._remember(derived, began, None)
-        job = self._post(configuration, began, resumed=earlier is not None)
-        self._remember(derived, began, job)
+        memory = _Memory(store=self.store, submission=f"{derived} {configuration.inventory_id}")
+        earlier = memory.recall()
+        if earlier and earlier.job:
+            self.log.info("Attached to the inventory %s, which an earlier attempt submitted", _name(earlier.job))
+            return dataclasses.replace(earlier.job, attached=True)
+        began = earlier.began if earlier else datetime.now(timezone.utc)
+        job = self._delivered_before_today(configuration, began) if earlier else None
+        if job is None:
+            if self.preflight and not earlier:
+                self.hook.check_destination(configuration.destination)
+            memory.keep(began, None)
+            job = self._post(configuration, began, memory, resumed=earlier is not None)
+        memory.keep(began, job)
         return job
 
-    def _post(self, configuration: InventoryConfiguration, began: datetime, *, resumed: bool) -> InventoryJob:
+    def _delivered_before_today(self, configuration: InventoryConfiguration, began: datetime) -> InventoryJob | None:
+        """
+        Return the job of an earlier attempt whose report is there already, where COS's day may have changed since.
+
+        On the next day COS would take the id again. It has no call that tells whether it took it before.
+        """
+        now = datetime.now(timezone.utc)
+        if report_dates(began, began) == report_dates(now, now):
+            return None
+        job = self._job(configuration, job_id=None, submitted_at=began - _SKEW, attached=True)
+        sighting = self.hook.find_report(job.search(), grace=_DAY.total_seconds())
+        if sighting.state in ("absent", "older"):
+            self.log.warning(
+                "An earlier attempt on another day may have submitted the inventory %s, and its report is not there "
+                "yet: submitting it again, perhaps for a second time",
+                _name(job),
+            )
+            return None
+        self.log.info("Attached to the inventory %s: its report is there", _name(job))
+        return job
+
+    def _post(
+        self, configuration: InventoryConfiguration, began: datetime, memory: _Memory, *, resumed: bool
+    ) -> InventoryJob:
         try:
             submitted = self.hook.submit_inventory(bucket=self.bucket, configuration=configuration)
         except COSInventoryDuplicateError as error:
             return self._attach(error, configuration, began, resumed=resumed)
+        except COSInventoryUnansweredError:
+            # COS may have accepted it; a retry will ask with the same id.
+            raise
+        except COSInventoryError:
+            # It has not. Who has a chosen id at the next attempt is not an earlier attempt of this task.
+            if not resumed:
+                memory.forget()
+            raise
         job = self._job(
             configuration,
             job_id=submitted.job_id,
-            submitted_at=began if submitted.attached else submitted.server_time or datetime.now(timezone.utc),
+            submitted_at=began - _SKEW if submitted.attached else submitted.server_time or datetime.now(timezone.utc),
             attached=submitted.attached,
         )
         if job.job_id is None:
@@ -127,7 +161,7 @@ class Submission:
     ) -> InventoryJob:
         now = datetime.now(timezone.utc)
         if resumed:
-            submitted_at = began
+            submitted_at = began - _SKEW
         elif self.chosen_id is None:
             submitted_at = now - _DAY
         elif self.attach_to_duplicate:
@@ -135,18 +169,26 @@ class Submission:
             midnights = [now.astimezone(zone).replace(hour=0, minute=0, second=0) for zone in REPORT_TIMEZONES]
             submitted_at = min(midnights)
         else:
+            details = {
+                **error.details(),
+                "parameter": "inventory_id",
+                "hint": 'Choose another id, leave inventory_id out, or set on_duplicate="attach" to wait for the '
+                "inventory that has it.",
+            }
             raise COSInventoryDuplicateError(
                 f"The inventory id {self.chosen_id!r} was used before: today, by a job that is not finished, or by a "
                 "periodic inventory.",
-                **{
-                    **error.details(),
-                    "parameter": "inventory_id",
-                    "hint": 'Choose another id, leave inventory_id out, or set on_duplicate="attach" to wait for the '
-                    "job that has it.",
-                },
+                **details,
             ) from error
         job = self._job(configuration, job_id=None, submitted_at=submitted_at, attached=True)
-        self.log.info("Attached to the inventory %s: COS has accepted it before", _name(job))
+        if self.chosen_id is None or resumed:
+            self.log.info("Attached to the inventory %s: COS has accepted it before", _name(job))
+        else:
+            self.log.warning(
+                "Attached to the inventory %s, which somebody else may have submitted: it need not be what this task "
+                "asks for",
+                _name(job),
+            )
         return job
 
     def _job(
@@ -164,39 +206,40 @@ class Submission:
             attached=attached,
         )
 
-    def _earlier_attempt(self, derived: str) -> Mapping[str, Any] | None:
-        # In Airflow 3.3 the store outlives a clear; the derived id does not, nor does it outlive an edited
-        # configuration.
+
+@dataclass(frozen=True, kw_only=True)
+class _Attempt:
+    """What an earlier attempt left: when it began, and its job where it had an answer."""
+
+    began: datetime
+    job: InventoryJob | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Memory:
+    """
+    The state store, for one submission.
+
+    In Airflow 3.3 it outlives a clear. What is kept of another submission, before a clear or with another
+    configuration or id, does not count.
+    """
+
+    store: StateStore
+    submission: str
+
+    def recall(self) -> _Attempt | None:
         stored = self.store.get(STATE_KEY)
-        return stored if stored and stored["submission"] == derived else None
+        if not stored or stored["submission"] != self.submission:
+            return None
+        job = InventoryJob.from_dict(stored["job"]) if stored["job"] else None
+        return _Attempt(began=datetime.fromisoformat(stored["began"]), job=job)
 
-    def _remember(self, derived: str, began: datetime, job: InventoryJob | None) -> None:
-        self.store.set(
-            STATE_KEY,
-            {"submission": derived, "began": began.isoformat(), "job": job.as_dict() if job else None},
-        )
+    def keep(self, began: datetime, job: InventoryJob | None) -> None:
+        kept = {"submission": self.submission, "began": began.isoformat(), "job": job.as_dict() if job else None}
+        self.store.set(STATE_KEY, kept)
 
-    def _check_destination(self, configuration: InventoryConfiguration) -> None:
-        destination = configuration.destination
-        try:
-            found = self.hook.client.head_bucket(destination.bucket)
-        except COSInventoryNotFoundError as error:
-            raise COSInventoryNotFoundError(
-                f"The destination bucket does not exist in {destination.region}.",
-                **{
-                    **error.details(),
-                    "parameter": "destination_bucket",
-                    "hint": "COS writes a report only to a bucket of the source bucket's region, and tells nobody when "
-                    "it cannot. Correct the bucket or the region.",
-                },
-            ) from error
-        if found.region and found.region != destination.region:
-            raise COSInventoryConfigurationError(
-                f"The destination bucket is in {found.region}, not in {destination.region}.",
-                parameter="destination_bucket",
-                bucket=destination.bucket,
-                hint="COS writes a report only to a bucket of the source bucket's region.",
-            )
+    def forget(self) -> None:
+        self.store.set(STATE_KEY, {"submission": "", "began": "", "job": None})
 
 
 def _name(job: InventoryJob) -> str:

@@ -5,20 +5,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
-from airflow.sdk import Asset, BaseOperator, BaseSensorOperator, PokeReturnValue
+from airflow.sdk import BaseOperator, BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryError,
     COSInventoryTimeoutError,
+    COSInventoryTransientError,
 )
 from airflow_provider_cosinv.hooks.airflow_exceptions import (
+    AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferralTimeout,
@@ -28,6 +31,7 @@ from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.hooks.wait import (
     TRIGGERER_MARGIN,
     StateLog,
+    announce,
     describe_manifest,
     look_once,
     manifest_of,
@@ -65,12 +69,14 @@ class COSInventorySensor(BaseSensorOperator):
     :param destination_bucket: with ``bucket``: full name of the bucket with the report; default: ``bucket`` (templated)
     :param destination_prefix: with ``bucket``: the prefix of the destination (templated)
     :param date: with ``bucket``: the report's date, ``YYYYMMDD``; default: the day the DAG run was due, in UTC and in
-        UTC+8, since COS does not document its time zone (templated)
+        UTC+8, since COS does not document its time zone. ``{{ ds_nodash }}`` is one of the two only (templated)
     :param cos_conn_id: the Airflow connection, of type ``cos`` (templated)
     :param region: of the buckets; default: the job's, or the connection's (templated)
     :param deferrable: wait in the triggerer, without a worker
     :param multiple_outputs: push each key of the result as an XCom of its own, too
-    :param kwargs: ``poke_interval`` and ``timeout`` in seconds, ``mode``, ``soft_fail`` and so on, as of every sensor
+    :param kwargs: ``poke_interval`` and ``timeout`` in seconds, ``mode``, ``soft_fail`` (skips what is not there in
+        time, and nothing else) and ``never_fail`` as of every sensor; ``silent_fail`` is refused;
+        ``exponential_backoff`` and ``max_wait`` count on a worker only
     """
 
     template_fields: Sequence[str] = (
@@ -140,35 +146,20 @@ class COSInventorySensor(BaseSensorOperator):
         :raises COSInventorySensorTimeout: no report within ``timeout``
         :raises AirflowFailException: a wrong parameter or a refusal by COS, which no retry heals
         """
-        with failing_fast():
-            if not self.deferrable:
-                return self._execute_on_worker(context)
-            return self._check_and_defer(context)
-
-    def _execute_on_worker(self, context: Context) -> Any:
-        try:
-            return super().execute(context)
-        except AirflowSensorTimeout as error:
-            raise self._timed_out(context) from error
-
-    def _check_and_defer(self, context: Context) -> dict[str, Any]:
-        from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
-
-        deadline = time.time() + self.timeout
-        found = self.poke(context)
-        if found.xcom_value is not None:
-            return dict(found.xcom_value)
-        self.defer(
-            trigger=COSInventoryTrigger(
-                search=self._search(context).as_dict(),
-                cos_conn_id=self.cos_conn_id,
-                poke_interval=self.poke_interval,
-                deadline=deadline,
-                timeout=self.timeout,
-            ),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout) + TRIGGERER_MARGIN,
-        )
+        with self._outcome():
+            if self.silent_fail:
+                raise COSInventoryConfigurationError(
+                    "silent_fail would take a forbidden report for one that is late.",
+                    parameter="silent_fail",
+                    hint="Leave it out: faults that pass are part of the wait anyway.",
+                )
+            self._states(context)  # a wrong parameter is known before the first look
+            if self.deferrable:
+                return self._look_or_defer(context, time.time() + self.timeout)
+            try:
+                return super().execute(context)
+            except AirflowSensorTimeout as error:
+                raise self._timed_out(context) from error
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
@@ -184,44 +175,70 @@ class COSInventorySensor(BaseSensorOperator):
         :param event: the trigger's
         :returns: the manifest, :meth:`Manifest.as_dict`
         """
-        return self._result(context, manifest_of(event, self.hook, self._search(context)))
+        try:
+            return self._result(context, manifest_of(event, self.hook, self._search(context)))
+        except COSInventoryTransientError as error:
+            self._states(context).failed(error)
+        return self._look_or_defer(context, event["deadline"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
         Go on after a deferral, with the rules of ``soft_fail`` and ``never_fail`` that hold on a worker.
 
-        The base class would skip on any error of Airflow's: here only "not there in time" may be skipped.
+        The base class would skip on any error of Airflow's: here only "not there in time" may be skipped softly.
         """
-        with failing_fast():
+        with self._outcome():
             try:
-                return self._resume(next_method, next_kwargs, context)
-            except COSInventoryError as error:
-                if self.never_fail or (self.soft_fail and isinstance(error, COSInventoryTimeoutError)):
-                    raise AirflowSkipException(str(error)) from error
-                if isinstance(error, COSInventoryTimeoutError):
-                    raise COSInventorySensorTimeout(error.message, **error.details()) from error
-                raise
+                return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
+            except TaskDeferralTimeout as error:
+                raise _sensor_timeout(no_answer(self.timeout)) from error
 
-    def _resume(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+    @contextmanager
+    def _outcome(self) -> Iterator[None]:
+        """Turn what ends a wait into what Airflow shall do, in every mode alike."""
         try:
-            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
-        except TaskDeferralTimeout as error:
-            raise no_answer(self.timeout) from error
+            with failing_fast():
+                try:
+                    yield
+                except COSInventorySensorTimeout:
+                    raise
+                except COSInventoryTimeoutError as error:
+                    raise _sensor_timeout(error) from error
+        except AirflowSensorTimeout as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+        except (COSInventoryError, AirflowFailException) as error:
+            if self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+
+    def _look_or_defer(self, context: Context, deadline: float) -> dict[str, Any]:
+        from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
+
+        found = self.poke(context)
+        if found.xcom_value is not None:
+            return dict(found.xcom_value)
+        self.defer(
+            trigger=COSInventoryTrigger(
+                search=self._search(context).as_dict(),
+                cos_conn_id=self.cos_conn_id,
+                poke_interval=self.poke_interval,
+                deadline=deadline,
+                timeout=self.timeout,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGERER_MARGIN,
+        )
 
     def _result(self, context: Context, manifest: Manifest) -> dict[str, Any]:
         self.log.info("Report ready: %s", describe_manifest(manifest))
-        result = manifest.as_dict()
-        # A consumer DAG reads the manifest itself; its list of files may be too long for an event.
-        about = {name: value for name, value in result.items() if name != "files"}
-        for outlet in self.outlets:
-            if isinstance(outlet, Asset):
-                context["outlet_events"][outlet].extra.update(about)
-        return result
+        announce(manifest, self.outlets, context)
+        return manifest.as_dict()
 
     def _timed_out(self, context: Context) -> COSInventorySensorTimeout:
         states = self._states(context)
-        error = not_in_time(states.search, timeout=self.timeout, last=states.last)
-        return COSInventorySensorTimeout(error.message, **error.details())
+        return _sensor_timeout(not_in_time(states.search, timeout=self.timeout, last=states.last))
 
     def _states(self, context: Context) -> StateLog:
         if self._state_log is None:
@@ -240,6 +257,7 @@ class COSInventorySensor(BaseSensorOperator):
                 parameter="job",
                 hint="Give job=submit.output, or bucket and inventory_id.",
             )
+        BucketName.parse(self.bucket)
         destination = str(BucketName.parse(self.destination_bucket or self.bucket, parameter="destination_bucket"))
         return ReportSearch(
             bucket=destination,
@@ -258,6 +276,14 @@ class COSInventorySensor(BaseSensorOperator):
                     parameter=name,
                     hint="Leave it out: the job is enough.",
                 )
+        if self.date:
+            raise COSInventoryConfigurationError(
+                f"date is {self.date!r} beside a job, which has its own.", parameter="date", hint="Leave it out."
+            )
+
+
+def _sensor_timeout(error: COSInventoryTimeoutError) -> COSInventorySensorTimeout:
+    return COSInventorySensorTimeout(error.message, **error.details())
 
 
 def _dates_of_run(context: Context) -> tuple[str, ...]:

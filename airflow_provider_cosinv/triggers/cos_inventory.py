@@ -18,7 +18,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryPermissionError,
     COSInventoryTransientError,
 )
-from airflow_provider_cosinv.hooks.connection import read_connection
+from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
+from airflow_provider_cosinv.hooks.connection import no_connection, read_connection
 from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, StateLog, not_in_time
 from airflow_provider_cosinv.inventory.search import Found, ReportSearch, Sighting, Wanted, look
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_cosinv.cos.aio import AsyncCOSClient
     from airflow_provider_cosinv.cos.settings import ClientSettings
+
+
+# Seconds for a look that begins shortly before the deadline, or at it.
+_LAST_LOOK = 30.0
 
 
 class COSInventoryTrigger(BaseTrigger):
@@ -79,10 +84,10 @@ class COSInventoryTrigger(BaseTrigger):
         try:
             sighting = await self._wait()
         except COSInventoryError as error:
-            event = {"status": "error", **error.as_dict()}
+            event = {"outcome": "error", **error.as_dict()}
         else:
-            event = {"status": "success", "manifest_key": sighting.manifest_key, "checksum": sighting.checksum}
-        yield TriggerEvent({**event, "job": self.job})  # type: ignore[no-untyped-call]  # Airflow's
+            event = {"outcome": "found", "manifest_key": sighting.manifest_key, "checksum": sighting.checksum}
+        yield TriggerEvent({**event, "job": self.job, "deadline": self.deadline})  # type: ignore[no-untyped-call]  # Airflow's
 
     async def _wait(self) -> Sighting:
         search = ReportSearch.from_dict(self.search)
@@ -96,7 +101,9 @@ class COSInventoryTrigger(BaseTrigger):
             while (rest := self.deadline - time.time()) > 0:
                 await asyncio.sleep(min(self.poke_interval, rest))
                 try:
-                    sighting = await self._look(search, client)
+                    # A silent network may hold a look longer than the wait shall take.
+                    limit = max(self.deadline - time.time(), _LAST_LOOK)
+                    sighting = await asyncio.wait_for(self._look(search, client), limit)
                 except COSInventoryTransientError as error:
                     states.failed(error)
                 except COSInventoryPermissionError:
@@ -105,7 +112,9 @@ class COSInventoryTrigger(BaseTrigger):
                     if renewed == settings:
                         raise
                     settings, client = renewed, aio.AsyncCOSClient(settings=renewed)
-                    self.log.info("Connection %s was edited; waiting goes on with it.", self.cos_conn_id)
+                    states.renewed(self.cos_conn_id)
+                except asyncio.TimeoutError:
+                    break
                 else:
                     states.seen(sighting)
                     if sighting.ready:
@@ -113,7 +122,10 @@ class COSInventoryTrigger(BaseTrigger):
         raise not_in_time(search, timeout=self.timeout, last=states.last)
 
     async def _settings(self, search: ReportSearch) -> ClientSettings:
-        connection = await BaseHook.aget_connection(self.cos_conn_id)
+        try:
+            connection = await BaseHook.aget_connection(self.cos_conn_id)
+        except AirflowNotFoundException:
+            raise no_connection(self.cos_conn_id) from None
         return read_connection(connection, region=search.region)
 
     async def _look(self, search: ReportSearch, client: AsyncCOSClient) -> Sighting:

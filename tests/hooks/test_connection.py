@@ -73,9 +73,9 @@ def test_verify_ssl_may_be_a_path():
 @pytest.mark.parametrize(
     ("fields", "parameter"),
     [
-        ({"login": None}, "secret_id"),
-        ({"password": None}, "secret_key"),
-        ({"password": f"{KEY}\n"}, "secret_key"),
+        ({"login": None}, "SecretId (login)"),
+        ({"password": None}, "SecretKey (password)"),
+        ({"password": f"{KEY}\n"}, "SecretKey (password)"),
         ({"region": None}, "region"),
         ({"region": "Guangzhou"}, "region"),
         ({"endpoint_url": "127.0.0.1:9000"}, "endpoint_url"),
@@ -86,6 +86,7 @@ def test_verify_ssl_may_be_a_path():
         ({"timeout": 0}, "timeout"),
         ({"proxies": "proxy:3128"}, "proxies"),
         ({"proxies": {"https": "proxy"}}, "proxies"),
+        ({"proxies": {"https": "http://user:secretsecretsecret@proxy:99999"}}, "proxies"),
         ({"token": "a b"}, "token"),
     ],
 )
@@ -100,3 +101,8 @@ def test_extra_that_is_no_json_object_is_named():
     broken = Connection(conn_id="c", conn_type="cos", login="AKIDx", password=KEY, extra="[1]")
     with pytest.raises(COSInventoryConfigurationError, match="extra is not a JSON object"):
         read_connection(broken, region="ap-x")
+
+
+def test_an_extra_that_means_nothing_is_told(caplog):
+    read_connection(connection(endpont_url="http://127.0.0.1:9000"), region=None)
+    assert "'endpont_url'" in caplog.text

@@ -12,6 +12,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryCorruptReportError,
     COSInventoryNotFoundError,
+    COSInventoryPermissionError,
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory import (
@@ -175,6 +176,62 @@ def test_a_destination_in_another_region_is_refused_before_any_request(cos, meth
     assert cos.faults()[0]["seen"] == 0
 
 
+@pytest.mark.parametrize(
+    ("connection", "said"),
+    [(None, "There is no connection 'elsewhere'"), ('{"conn_type": "aws", "login": "x"}', "is of type 'aws'")],
+)
+def test_a_connection_that_cannot_be_the_right_one_is_named(monkeypatch, connection, said):
+    if connection:
+        monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", connection)
+    with pytest.raises(COSInventoryConfigurationError, match=said) as raised:
+        COSInventoryHook(cos_conn_id="elsewhere").get_conn()
+    assert raised.value.parameter == "cos_conn_id"
+
+
+def test_a_hook_keeps_one_client_for_a_region_until_the_connection_is_edited(cos, monkeypatch):
+    hook = COSInventoryHook()
+    first = hook.client
+    assert hook._client_of(hook.settings) is first
+    assert hook.renew() is False
+    assert hook.client is first
+    connection = {**cos.connection, "extra": {**cos.connection["extra"], "timeout": 7}}
+    monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(connection))
+    assert hook.renew() is True
+    assert hook.client is not first
+    assert hook.settings.timeout == 7
+
+
+def test_the_manifests_region_counts_not_the_hooks(cos):
+    manifest = take_report(cos).as_dict()
+    assert len(list(COSInventoryHook(region="ap-beijing").iter_records(manifest))) == 3
+
+
+class TestDestination:
+    def destination(self, bucket=DESTINATION):
+        return Destination(bucket=bucket, region="ap-guangzhou")
+
+    def test_one_that_is_there_passes(self, cos):
+        COSInventoryHook().check_destination(self.destination())
+
+    def test_one_that_says_it_is_elsewhere_is_refused(self, cos):
+        cos.fault(method="HEAD", headers={"x-cos-bucket-region": "ap-beijing"}, status=200, body="")
+        with pytest.raises(COSInventoryConfigurationError, match="is in ap-beijing"):
+            COSInventoryHook().check_destination(self.destination())
+
+    def test_a_wrong_key_is_told_from_a_missing_permission(self, cos, monkeypatch):
+        monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps({**cos.connection, "password": "wrong"}))
+        with pytest.raises(COSInventoryPermissionError, match="Check SecretId and SecretKey") as raised:
+            COSInventoryHook().check_destination(self.destination())
+        assert raised.value.code == "SignatureDoesNotMatch"
+
+    def test_a_missing_permission_says_how_to_do_without(self, cos, monkeypatch):
+        cos.add_credential(secret_id="AKIDnarrow", secret_key="n" * 32, deny=["cos:HeadBucket"])
+        narrow = {**cos.connection, "login": "AKIDnarrow", "password": "n" * 32}
+        monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(narrow))
+        with pytest.raises(COSInventoryPermissionError, match="preflight=False"):
+            COSInventoryHook().check_destination(self.destination())
+
+
 def test_nothing_is_looked_up_before_it_is_needed(monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_COS_DEFAULT", raising=False)
     assert COSInventoryHook(cos_conn_id="no_such_connection").cos_conn_id == "no_such_connection"
@@ -184,14 +241,14 @@ class TestTestConnection:
     def test_good_credentials(self, cos):
         success, message = COSInventoryHook().test_connection()
         assert success, message
-        assert "COS accepts these credentials" in message
+        assert message == "COS accepts these credentials. Buckets that they see in ap-guangzhou: 2."
 
     @pytest.mark.parametrize(
         ("field", "value", "said"),
         [
             ("login", "AKIDunknown", "SecretId"),
             ("password", "wrongwrongwrong", "SecretKey"),
-            ("password", "", "secret_key"),
+            ("password", "", "SecretKey (password)"),
         ],
     )
     def test_what_is_wrong_is_said_and_no_secret_is(self, cos, monkeypatch, field, value, said):

@@ -30,7 +30,12 @@ CONFIGURATION = InventoryConfiguration(
     inventory_id="-", destination=Destination(bucket=BUCKET, region="ap-guangzhou", prefix="reports")
 )
 IDENTITY = TaskIdentity(
-    dag_id="billing", task_id="eu.submit", run_id="scheduled__2026-01-01", map_index=-1, generation=0
+    dag_id="billing",
+    task_id="eu.submit",
+    run_id="scheduled__2026-01-01",
+    map_index=-1,
+    run_started="2026-01-02T00:00:00+00:00",
+    generation=0,
 )
 
 
@@ -41,7 +46,9 @@ def derive(identity: TaskIdentity = IDENTITY, bucket: str = BUCKET, **changes: A
 
 def test_a_hundred_thousand_identities_have_as_many_ids() -> None:
     identities = [
-        TaskIdentity(dag_id=dag, task_id=task, run_id=f"scheduled__{run}", map_index=index, generation=generation)
+        dataclasses.replace(
+            IDENTITY, dag_id=dag, task_id=task, run_id=f"scheduled__{run}", map_index=index, generation=generation
+        )
         for dag, task, run, index, generation in product(
             ("a", "a.b", "清单", "x" * 250), ("b.c", "c", "b-c", "库存", "y" * 250), range(100), range(-1, 24), range(2)
         )
@@ -157,4 +164,4 @@ def test_ids_are_the_same_in_every_process() -> None:
 
 def test_ids_are_the_same_in_every_release() -> None:
     # A change here makes tasks that are retried across an upgrade submit twice.
-    assert derive() == "billing.eu-submit-glpqpxamnffjhntavkbf"
+    assert derive() == "billing.eu-submit-rimamututgm3ej7mmgwu"

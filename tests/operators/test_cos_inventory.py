@@ -3,18 +3,23 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timezone
+import time
+from copy import deepcopy
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
+from airflow.sdk import Asset
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.exceptions import (
     COSInventoryDuplicateError,
     COSInventoryPermissionError,
+    COSInventoryThrottledError,
     COSInventoryTimeoutError,
     COSInventoryTransientError,
 )
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
+from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException, TaskDeferred
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from airflow_provider_cosinv.operators.parameters import build_configuration
 from tests.conftest import DESTINATION, SOURCE
@@ -69,7 +74,7 @@ def test_a_retry_attaches_through_the_state_store_without_a_request(cos):
     first = make_operator().execute(context)
     cos.fault(method="POST", status=500)
     cos.fault(method="HEAD", status=500)
-    second = make_operator(retries=3).execute({**context, "ti": TaskInstance(max_tries=3)})
+    second = make_operator(retries=3).execute(context)
     assert second == {**first, "attached": True}
     assert cos.accepted_posts(SOURCE) == 1
 
@@ -85,7 +90,7 @@ def test_a_retry_without_a_state_store_attaches_through_cos(cos):
 
 def test_an_attached_job_finds_its_report(cos):
     make_operator().execute(make_context(task_state_store=None))
-    run = run_task(make_operator(wait_for_completion=True, timeout=20), make_context(task_state_store=None))
+    run = run_task(lambda: make_operator(wait_for_completion=True, timeout=20), make_context(task_state_store=None))
     assert run.result["attached"] is True
     assert run.result["manifest"]["matched_objects"] == 3
 
@@ -128,7 +133,7 @@ def test_a_chosen_id_that_is_taken_fails_at_once_and_says_what_to_do(cos):
 def test_a_chosen_id_that_is_taken_is_attached_to_where_asked(cos):
     make_operator(inventory_id="mine").execute(make_context(task_state_store=None))
     again = make_operator(inventory_id="mine", on_duplicate="attach", wait_for_completion=True, timeout=20)
-    job = run_task(again, make_context(task_state_store=None)).result
+    job = run_task(lambda: deepcopy(again), make_context(task_state_store=None)).result
     assert job["attached"] is True
     assert job["manifest"]["matched_objects"] == 3
     assert cos.accepted_posts(SOURCE) == 1
@@ -151,6 +156,72 @@ def test_a_retry_with_a_chosen_id_attaches_where_the_answer_never_arrived(cos, i
     assert cos.accepted_posts(SOURCE) == 1
 
 
+def test_a_chosen_id_is_not_ours_where_no_attempt_can_have_arrived(cos, impatient_retries):
+    context = make_context()
+    cos.fault(action="PostBucketInventory", status=503, code="SlowDown", times=10)
+    with pytest.raises(COSInventoryThrottledError):
+        make_operator(inventory_id="mine").execute(context)
+    make_operator(inventory_id="mine", prefix="logs/").execute(make_context(task_state_store=None))
+    with pytest.raises(AirflowFailException, match="was used before"):
+        make_operator(inventory_id="mine").execute(context)
+
+
+def test_another_chosen_id_is_another_inventory(cos):
+    context = make_context()
+    make_operator(inventory_id="one").execute(context)
+    assert make_operator(inventory_id="two").execute(context)["inventory_id"] == "two"
+    assert cos.accepted_posts(SOURCE) == 2
+
+
+def test_editing_the_retries_between_attempts_changes_nothing(cos):
+    context = make_context(ti=TaskInstance(max_tries=2))
+    first = make_operator(retries=2).execute(context)
+    second = make_operator(retries=3).execute(context)
+    assert second["inventory_id"] == first["inventory_id"]
+    assert cos.accepted_posts(SOURCE) == 1
+
+
+def test_a_run_that_was_made_anew_takes_a_new_inventory(cos):
+    first = make_operator().execute(make_context())
+    anew = SimpleNamespace(start_date=datetime(2026, 11, 22, 1, tzinfo=timezone.utc))
+    second = make_operator().execute(make_context(dag_run=anew))
+    assert second["inventory_id"] != first["inventory_id"]
+
+
+def test_a_retry_on_the_next_day_attaches_to_what_was_delivered(cos):
+    context = make_context()
+    job = make_operator().execute(context)
+    store = context["task_state_store"]
+    kept = store.get("cos_inventory_job")
+    yesterday = (datetime.now(timezone.utc) - timedelta(days=1)).isoformat()
+    store.set("cos_inventory_job", {**kept, "began": yesterday, "job": None})  # killed before the answer
+    cos.fault(action="PostBucketInventory", status=400, code="InvalidArgument")
+    again = make_operator().execute(context)
+    assert (again["attached"], again["inventory_id"]) == (True, job["inventory_id"])
+    assert cos.faults()[0]["seen"] == 0
+
+
+def test_a_report_is_found_though_the_workers_clock_is_ahead(cos):
+    cos.set_clock_offset(-600)
+    cos.fault(action="PostBucketInventory", reset="after", times=1)
+    operator = make_operator(wait_for_completion=True, timeout=20)
+    assert run_task(lambda: deepcopy(operator), make_context()).result["attached"] is True
+
+
+def test_outlets_get_an_event_after_a_wait(cos):
+    asset = Asset(f"cos://{DESTINATION}/inv")
+    context = make_context()
+    operator = make_operator(wait_for_completion=True, timeout=20, outlets=[asset])
+    job = run_task(lambda: deepcopy(operator), context).result
+    assert context["outlet_events"][asset].extra["manifest_key"] == job["manifest"]["manifest_key"]
+
+
+def test_no_xcom_is_pushed_where_none_is_wanted(cos):
+    context = make_context()
+    make_operator(wait_for_completion=True, timeout=20, do_xcom_push=False).execute(context)
+    assert context["ti"].pushed == {}
+
+
 def test_slashes_around_the_destination_prefix_are_not_sent(cos):
     # What COS makes of them is not documented.
     asked = build_configuration(make_operator(destination_prefix="/inv/daily/"), inventory_id="x")
@@ -166,7 +237,7 @@ def test_durable_false_leaves_the_state_store_alone(cos):
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_waiting_adds_the_manifest_to_the_same_result(cos, deferrable):
     context = make_context()
-    run = run_task(make_operator(wait_for_completion=True, deferrable=deferrable, timeout=20), context)
+    run = run_task(lambda: make_operator(wait_for_completion=True, deferrable=deferrable, timeout=20), context)
     assert set(run.result) >= {"job_id", "inventory_id", "manifest"}
     assert run.result["manifest"]["matched_objects"] == 3
     assert context["ti"].pushed == {"job_id": run.result["job_id"]}
@@ -180,15 +251,32 @@ class TestSlowDelivery:
     @pytest.mark.parametrize(("deferrable", "deferrals"), [(False, 0), (True, 1)])
     def test_it_waits_as_long_as_it_takes(self, cos, deferrable, deferrals):
         operator = make_operator(wait_for_completion=True, deferrable=deferrable, timeout=20)
-        run = run_task(operator, make_context())
+        run = run_task(lambda: deepcopy(operator), make_context())
         assert run.deferrals == deferrals
         assert run.result["manifest"]["matched_objects"] == 3
 
     @pytest.mark.parametrize("deferrable", [False, True])
     def test_a_time_out_says_what_to_check(self, cos, deferrable):
         operator = make_operator(wait_for_completion=True, deferrable=deferrable, timeout=0.01, poll_interval=0.005)
-        with pytest.raises(COSInventoryTimeoutError, match="COS_QcsRole"):
-            run_task(operator, make_context())
+        with pytest.raises(AirflowFailException, match="COS_QcsRole") as raised:
+            run_task(lambda: deepcopy(operator), make_context())
+        assert isinstance(raised.value.__cause__, COSInventoryTimeoutError)
+
+    def test_airflows_own_limit_is_later_and_execution_timeout_counts(self, cos):
+        operator = make_operator(
+            wait_for_completion=True,
+            deferrable=True,
+            timeout=timedelta(hours=1),
+            execution_timeout=timedelta(minutes=1),
+        )
+        with pytest.raises(TaskDeferred) as raised:
+            operator.execute(make_context())
+        assert timedelta(seconds=359) < raised.value.timeout <= timedelta(seconds=360)
+        assert raised.value.trigger.deadline == pytest.approx(time.time() + 60, abs=5)
+
+    def test_a_triggerer_that_does_not_answer_is_a_time_out_that_says_so(self, cos):
+        with pytest.raises(AirflowFailException, match="triggerer is running"):
+            make_operator().resume_execution("__fail__", {"error": "Trigger timeout"}, make_context())
 
 
 @pytest.mark.parametrize(
@@ -210,6 +298,15 @@ class TestSlowDelivery:
         ("inventory_id", "a b"),
         ("on_duplicate", "ignore"),
         ("region", "guangzhou"),
+        ("tags", {"age": None}),
+        ("destination_prefix", 5),
+        ("timeout", "5m"),
+        ("timeout", -4),
+        ("timeout", None),
+        ("poll_interval", "60"),
+        ("poll_interval", 0),
+        ("poll_interval", timedelta(seconds=-5)),
+        ("cos_conn_id", "nowhere"),
     ],
 )
 def test_a_wrong_value_fails_before_any_request_and_names_the_parameter(cos, parameter, value):
@@ -218,6 +315,11 @@ def test_a_wrong_value_fails_before_any_request_and_names_the_parameter(cos, par
         make_operator(**{parameter: value}).execute(make_context())
     assert raised.value.__cause__.parameter == parameter
     assert cos.faults()[0]["seen"] == 0
+
+
+@pytest.mark.parametrize("nothing", [None, "", "null"])
+def test_optional_fields_that_a_template_leaves_empty_are_every_standard_one(cos, nothing):
+    assert len(build_configuration(make_operator(optional_fields=nothing), inventory_id="x").optional_fields) == 8
 
 
 def test_templates_may_write_lists_and_mappings_as_json(cos):
@@ -239,7 +341,7 @@ def test_every_parameter_of_the_report_arrives_at_cos(cos):
         destination_prefix="/inv/daily/",
         timeout=20,
     )
-    job = run_task(operator, make_context()).result
+    job = run_task(lambda: deepcopy(operator), make_context()).result
     assert job["manifest"]["columns"] == ["Appid", "Bucket", "Key", "ETag", "Tag", "Size"]
     assert job["manifest"]["matched_objects"] == 1
     assert job["manifest"]["listed_objects"] == 3

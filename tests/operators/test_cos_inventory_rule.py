@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_a_rule_is_set_up_and_its_report_waited_for_with_the_same_parts(cos):
         poke_interval=0.05,
         timeout=20,
     )
-    manifest = run_task(sensor, make_context()).result
+    manifest = run_task(lambda: deepcopy(sensor), make_context()).result
     assert manifest["matched_objects"] == 1
     assert manifest["manifest_key"].startswith(result["report_prefix"])
     assert "VersionId" in manifest["columns"]
@@ -55,6 +56,14 @@ def test_putting_a_rule_again_changes_it(cos):
     make_rule(frequency="Monthly", monthly_date=3, is_enabled=False).execute(make_context())
     (rule,) = COSInventoryHook().list_rules(bucket=SOURCE)
     assert (rule.schedule.frequency, rule.schedule.monthly_date, rule.is_enabled) == ("Monthly", 3, False)
+
+
+def test_a_destination_that_does_not_exist_is_found_before_the_put(cos):
+    with pytest.raises(AirflowFailException, match="tells nobody when it cannot"):
+        make_rule(destination_bucket="missing-1250000000").execute(make_context())
+    cos.fault(method="HEAD", status=403)
+    make_rule(preflight=False).execute(make_context())
+    assert cos.faults()[0]["seen"] == 0
 
 
 def test_deleting_a_rule_twice_is_no_error(cos):

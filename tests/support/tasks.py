@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pydoc import locate
@@ -13,6 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowRescheduleException, TaskDeferred
+
+STARTED = datetime(2026, 11, 22, tzinfo=timezone.utc)
 
 
 class StateStore:
@@ -61,7 +64,7 @@ def make_context(**replaced: Any) -> dict[str, Any]:
     """A context with all that this package reads."""
     context: dict[str, Any] = {
         "ti": TaskInstance(),
-        "dag_run": SimpleNamespace(run_after=datetime.now(timezone.utc)),
+        "dag_run": SimpleNamespace(run_after=datetime.now(timezone.utc), start_date=STARTED),
         "task_state_store": StateStore(),
         "outlet_events": OutletEvents(),
         **replaced,
@@ -78,10 +81,14 @@ class Run:
     reschedules: int
 
 
-def run_task(task: Any, context: dict[str, Any]) -> Run:
-    """Run a task to its end, whichever way it waits; triggers travel through JSON as in Airflow's database."""
+def run_task(make_task: Callable[[], Any], context: dict[str, Any]) -> Run:
+    """
+    Run a task to its end, whichever way it waits, as Airflow does.
+
+    Triggers travel through JSON, and each time that the task comes to a worker it is a new object.
+    """
     deferrals = reschedules = 0
-    step: Any = task.execute
+    step: Any = make_task().execute
     arguments: tuple[Any, ...] = (context,)
     while True:
         try:
@@ -90,10 +97,11 @@ def run_task(task: Any, context: dict[str, Any]) -> Run:
             reschedules += 1
             context["ti"].first_reschedule = context["ti"].first_reschedule or datetime.now(timezone.utc)
             time.sleep(max(0.0, (pause.reschedule_date - datetime.now(timezone.utc)).total_seconds()))
+            step, arguments = make_task().execute, (context,)
         except TaskDeferred as deferral:
             deferrals += 1
             event = run_trigger(deferral.trigger)
-            step = task.resume_execution
+            step = make_task().resume_execution
             arguments = (deferral.method_name, {**(deferral.kwargs or {}), "event": event}, context)
 
 

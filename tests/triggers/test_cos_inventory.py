@@ -73,15 +73,16 @@ def test_every_argument_is_serialised_under_its_own_name():
 def test_it_fires_once_with_what_the_worker_needs(cos):
     job = submit()
     event = run_trigger(make_trigger(search=search_of(job), job=job))
-    assert event["status"] == "success"
+    assert event["outcome"] == "found"
     assert event["manifest_key"].startswith(job["report_prefix"])
     assert len(event["checksum"]) == 32
     assert event["job"] == job
+    assert event["deadline"] > time.time()
 
 
 def test_it_ends_at_its_deadline_with_the_last_state(cos):
     event = run_trigger(make_trigger(deadline=time.time() + 0.2))
-    assert event["status"] == "error"
+    assert event["outcome"] == "error"
     assert event["error"] == "COSInventoryTimeoutError"
     assert "not there yet" in event["message"]
 
@@ -93,6 +94,16 @@ def test_a_deadline_that_is_over_ends_it_without_a_request(cos):
     assert cos.faults()[0]["seen"] == 0
 
 
+def test_a_connection_that_is_not_there_is_an_error_that_says_so(cos):
+    event = run_trigger(make_trigger(cos_conn_id="nowhere"))
+    assert (event["error"], event["parameter"]) == ("COSInventoryConfigurationError", "cos_conn_id")
+
+
+def test_the_status_of_an_error_is_that_of_cos(cos):
+    cos.fault(method="GET", status=403, code="AccessDenied")
+    assert run_trigger(make_trigger())["status"] == 403
+
+
 def test_a_missing_destination_bucket_is_an_error_not_a_wait(cos):
     event = run_trigger(make_trigger(search={**SEARCH, "bucket": "missing-1250000000"}))
     assert (event["error"], event["code"]) == ("COSInventoryNotFoundError", "NoSuchBucket")
@@ -101,7 +112,7 @@ def test_a_missing_destination_bucket_is_an_error_not_a_wait(cos):
 def test_a_wrong_connection_is_an_error_that_names_the_field(cos, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_BROKEN", '{"conn_type": "cos", "login": "AKID"}')
     event = run_trigger(make_trigger(cos_conn_id="broken"))
-    assert (event["error"], event["parameter"]) == ("COSInventoryConfigurationError", "secret_key")
+    assert (event["error"], event["parameter"]) == ("COSInventoryConfigurationError", "SecretKey (password)")
 
 
 class TestLongWait:
@@ -132,7 +143,7 @@ class TestLongWait:
             return events
 
         (event,) = asyncio.run(wait_while_credentials_end())
-        assert event.payload["status"] == "success"
+        assert event.payload["outcome"] == "found"
         assert cos.faults()[0]["happened"] == 1
 
     def test_credentials_that_end_without_an_edit_are_an_error(self, cos):
