@@ -45,7 +45,7 @@ def cos_inventory_scheduled() -> None:
         task_id="wait",
         job=submit.output,
         deferrable=True,
-        poke_interval=5,  # seconds; a poll is one small request. 60 is plenty for a large bucket
+        poke_interval=5,  # seconds; a poll is a small request or two. 60 is plenty for a large bucket
         timeout=12 * 60 * 60,
     )
 
