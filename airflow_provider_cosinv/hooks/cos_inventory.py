@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +151,6 @@ class COSInventoryHook(BaseHook):
         :raises COSInventoryConfigurationError: where it is in another region
         :raises COSInventoryPermissionError: where the caller may not ask
         """
-        destination.check_same_region(self.settings.region)
         try:
             found = self.client.head_bucket(destination.bucket)
         except COSInventoryNotFoundError as error:
@@ -198,8 +198,8 @@ class COSInventoryHook(BaseHook):
         :raises COSInventoryDuplicateError: where the id was used before
         :raises COSInventoryError: where COS refuses or stays out of reach
         """
-        configuration.destination.check_same_region(self.settings.region)
-        return self.client.post_bucket_inventory(bucket, configuration)
+        asked = replace(configuration, source_region=self.settings.region)
+        return self.client.post_bucket_inventory(bucket, asked)
 
     def put_rule(self, *, bucket: str, configuration: InventoryConfiguration) -> None:
         """
@@ -209,8 +209,8 @@ class COSInventoryHook(BaseHook):
         :param configuration: with a schedule
         :raises COSInventoryError: where COS refuses or stays out of reach
         """
-        configuration.destination.check_same_region(self.settings.region)
-        self.client.put_bucket_inventory(bucket, configuration)
+        asked = replace(configuration, source_region=self.settings.region)
+        self.client.put_bucket_inventory(bucket, asked)
 
     def get_rule(self, *, bucket: str, inventory_id: str) -> InventoryConfiguration | None:
         """

@@ -134,20 +134,6 @@ class Destination:
                 'Give the UIN of the destination bucket\'s owner as text, such as "100000000001", or leave it out.',
             )
 
-    def check_same_region(self, region: str) -> None:
-        """
-        Refuse a destination in another region than the source bucket (436/30622).
-
-        :param region: the source bucket's
-        :raises COSInventoryConfigurationError: where the two differ
-        """
-        if self.region != region:
-            raise _refuse(
-                "destination_bucket",
-                f"The destination {self.bucket} is in {self.region}, the source bucket in {region}.",
-                "COS writes a report only to a bucket of the same region.",
-            )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -186,6 +172,8 @@ class InventoryConfiguration:
     :param optional_fields: the columns beside Appid, Bucket and Key; every standard one by default
     :param schedule: for a periodic inventory (PUT); a one-time inventory (POST) has none
     :param is_enabled: for a periodic inventory; a one-time inventory has no such element
+    :param source_region: the source bucket's region, where it is known; not an element, but COS writes a report only
+        to a bucket of the same region (436/30622)
     :raises COSInventoryConfigurationError: where a value is wrong; ``parameter`` names it
     """
 
@@ -196,9 +184,17 @@ class InventoryConfiguration:
     optional_fields: tuple[str, ...] = STANDARD_FIELDS
     schedule: Schedule | None = None
     is_enabled: bool = True
+    source_region: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check what can be checked without COS."""
+        if self.source_region is not None and self.destination.region != self.source_region:
+            raise _refuse(
+                "destination_bucket",
+                f"The destination {self.destination.bucket} is in {self.destination.region}, the source bucket in "
+                f"{self.source_region}.",
+                "COS writes a report only to a bucket of the same region.",
+            )
         check_inventory_id(self.inventory_id)
         if self.included_object_versions not in INCLUDED_OBJECT_VERSIONS:
             raise _refuse(

@@ -66,6 +66,7 @@ def build_configuration(
         optional_fields=STANDARD_FIELDS if fields is None else _sequence(fields, "optional_fields"),
         schedule=schedule,
         is_enabled=is_enabled,
+        source_region=asked.hook.settings.region,
     )
 
 

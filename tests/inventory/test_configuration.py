@@ -132,10 +132,10 @@ def test_a_wrong_value_raises_at_construction_and_is_named(make: Any, values: di
 
 def test_a_destination_in_another_region_is_refused() -> None:
     with pytest.raises(COSInventoryConfigurationError, match="ap-guangzhou, the source bucket in ap-beijing") as raised:
-        HERE.check_same_region("ap-beijing")
+        whole(destination=HERE, source_region="ap-beijing")
 
     assert raised.value.parameter == "destination_bucket"
-    HERE.check_same_region("ap-guangzhou")
+    assert whole(destination=HERE, source_region="ap-guangzhou") == whole(destination=HERE)
 
 
 def test_every_standard_column_is_asked_for_by_default() -> None:
