@@ -29,7 +29,7 @@ from airflow_provider_cosinv.hooks.wait import (
 from airflow_provider_cosinv.inventory.identity import TaskIdentity
 from airflow_provider_cosinv.inventory.job import InventoryJob
 from airflow_provider_cosinv.inventory.manifest import Manifest
-from airflow_provider_cosinv.operators.parameters import build_configuration, seconds
+from airflow_provider_cosinv.operators.parameters import INVENTORY_FIELDS, build_configuration, seconds
 from airflow_provider_cosinv.operators.submission import NoStateStore, StateStore, Submission
 
 if TYPE_CHECKING:
@@ -79,18 +79,7 @@ class COSInventoryOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        "bucket",
-        "destination_bucket",
-        "destination_prefix",
-        "prefix",
-        "tags",
-        "storage_classes",
-        "created_after",
-        "created_before",
-        "included_object_versions",
-        "optional_fields",
-        "encryption",
-        "account_id",
+        *INVENTORY_FIELDS,
         "inventory_id",
         "cos_conn_id",
         "region",

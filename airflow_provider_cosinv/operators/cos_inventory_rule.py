@@ -15,7 +15,7 @@ from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
 from airflow_provider_cosinv.inventory.configuration import Schedule
 from airflow_provider_cosinv.inventory.layout import report_prefixes
-from airflow_provider_cosinv.operators.parameters import build_configuration
+from airflow_provider_cosinv.operators.parameters import INVENTORY_FIELDS, build_configuration
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -50,20 +50,9 @@ class COSInventoryRuleOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        "bucket",
+        *INVENTORY_FIELDS,
         "inventory_id",
         "frequency",
-        "destination_bucket",
-        "destination_prefix",
-        "prefix",
-        "tags",
-        "storage_classes",
-        "created_after",
-        "created_before",
-        "included_object_versions",
-        "optional_fields",
-        "encryption",
-        "account_id",
         "cos_conn_id",
         "region",
     )

@@ -20,6 +20,22 @@ from airflow_provider_cosinv.inventory.configuration import (
 )
 from airflow_provider_cosinv.inventory.fields import STANDARD_FIELDS
 
+#: The template fields that :class:`InventoryParameters` are.
+INVENTORY_FIELDS = (
+    "bucket",
+    "destination_bucket",
+    "destination_prefix",
+    "prefix",
+    "tags",
+    "storage_classes",
+    "created_after",
+    "created_before",
+    "included_object_versions",
+    "optional_fields",
+    "encryption",
+    "account_id",
+)
+
 
 class InventoryParameters(Protocol):
     """What the operators that submit and that set up an inventory have in common."""

@@ -87,6 +87,13 @@ def test_it_ends_at_its_deadline_with_the_last_state(cos):
     assert "not there yet" in event["message"]
 
 
+def test_a_look_that_takes_too_long_ends_with_the_wait(cos, monkeypatch):
+    monkeypatch.setattr("airflow_provider_cosinv.triggers.cos_inventory._LAST_LOOK", 0.1)
+    cos.fault(method="GET", delay=2, status=403, code="AccessDenied")
+    event = run_trigger(make_trigger(deadline=time.time() + 0.2))
+    assert event["error"] == "COSInventoryTimeoutError"  # not the answer that came too late
+
+
 def test_a_deadline_that_is_over_ends_it_without_a_request(cos):
     cos.fault(status=500)
     event = run_trigger(make_trigger(deadline=time.time() - 1))
