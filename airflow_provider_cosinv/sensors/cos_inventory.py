@@ -191,6 +191,10 @@ class COSInventorySensor(BaseSensorOperator):
             try:
                 return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
             except TaskDeferralTimeout as error:
+                # Nobody has looked for a while.
+                found = self.poke(context)
+                if found.xcom_value is not None:
+                    return found.xcom_value
                 raise _sensor_timeout(no_answer(self.timeout)) from error
 
     @contextmanager

@@ -41,7 +41,7 @@ class COSInventoryTrigger(BaseTrigger):
     :param search: where and how to look, :meth:`ReportSearch.as_dict`
     :param cos_conn_id: the Airflow connection, of type ``cos``
     :param poke_interval: seconds between two looks
-    :param deadline: Unix time, in seconds, after which there is no further look
+    :param deadline: Unix time, in seconds; the first look after it is the last
     :param timeout: seconds of the whole wait, for the message
     :param job: the job waited for, which the event hands back: on some versions ``dag.test`` drops the arguments
         that Airflow keeps for the resumption
@@ -96,10 +96,13 @@ class COSInventoryTrigger(BaseTrigger):
         async with aio.shared_session():
             settings = await self._settings(search)
             client = aio.AsyncCOSClient(settings=settings)
-            # The worker looked before it deferred. A trigger that fires within its first second meets a race in
-            # Airflow's scheduler (apache/airflow#66374).
-            while (rest := self.deadline - time.time()) > 0:
-                await asyncio.sleep(min(self.poke_interval, rest))
+            over = False
+            # There is a last look after the deadline, however late this triggerer was started: the report may be there.
+            while not over:
+                # The worker looked before it deferred. A trigger that fires within its first second meets a race in
+                # Airflow's scheduler (apache/airflow#66374).
+                await asyncio.sleep(min(self.poke_interval, max(self.deadline - time.time(), 0)))
+                over = time.time() >= self.deadline
                 try:
                     # A silent network may hold a look longer than the wait shall take.
                     limit = max(self.deadline - time.time(), _LAST_LOOK)
@@ -113,6 +116,7 @@ class COSInventoryTrigger(BaseTrigger):
                         raise
                     settings, client = renewed, aio.AsyncCOSClient(settings=renewed)
                     states.renewed(self.cos_conn_id)
+                    over = False
                 except asyncio.TimeoutError:
                     break
                 else:
