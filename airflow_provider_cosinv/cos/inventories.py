@@ -17,10 +17,9 @@ from airflow_provider_cosinv.cos.results import SubmittedInventory
 from airflow_provider_cosinv.cos.submission import Submission
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
+    COSInventoryError,
     COSInventoryNotFoundError,
     COSInventoryRequestError,
-    COSInventoryTransientError,
-    COSInventoryUnansweredError,
 )
 from airflow_provider_cosinv.inventory.bucket import check_inventory_id
 from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration
@@ -54,10 +53,10 @@ class InventoryCalls(Caller):
         )
         try:
             return self._retrying(submission.attempt)
-        except COSInventoryTransientError as error:
+        except COSInventoryError as error:
             if not submission.may_have_arrived:
                 raise
-            raise COSInventoryUnansweredError(error.message, **error.details()) from error
+            raise submission.in_doubt(error) from error
 
     def put_bucket_inventory(self, bucket: str, configuration: InventoryConfiguration) -> None:
         """

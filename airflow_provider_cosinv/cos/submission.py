@@ -19,12 +19,18 @@ from airflow_provider_cosinv.cos.results import SubmittedInventory
 from airflow_provider_cosinv.cos.transport import Transport, may_have_arrived
 from airflow_provider_cosinv.exceptions import (
     COSInventoryDuplicateError,
+    COSInventoryError,
     COSInventoryRequestError,
     COSInventoryTransientError,
+    COSInventoryUnansweredError,
 )
 from airflow_provider_cosinv.inventory.xmltree import text_of
 
 log = logging.getLogger(__name__)
+
+_IN_DOUBT = (
+    "Whether COS has accepted the inventory is not known; sending it again under the same id cannot start a second one."
+)
 
 
 class Submission:
@@ -57,6 +63,18 @@ class Submission:
         except COSInventoryTransientError as error:
             self.may_have_arrived = self.may_have_arrived or may_have_arrived(error)
             raise
+
+    def in_doubt(self, error: COSInventoryError) -> COSInventoryError:
+        """
+        Return the error of a call some try of which got no answer: it must not read as if nothing was submitted.
+
+        :param error: of the last try
+        """
+        cls = COSInventoryUnansweredError if isinstance(error, COSInventoryTransientError) else type(error)
+        hint = error.hint or ""
+        if not hint.endswith(_IN_DOUBT):
+            hint = f"{hint} {_IN_DOUBT}".lstrip()
+        return cls(error.message, **{**error.details(), "hint": hint})
 
     def _judge(self, answer: Answer) -> SubmittedInventory:
         try:
@@ -96,8 +114,7 @@ def submitted(answer: Answer, request: COSRequest, *, region: str) -> SubmittedI
     if not is_result and answer.request_id is None:
         raise COSInventoryRequestError(
             "The inventory got an answer that is not one of COS, which always sends a request id.",
-            hint="Check endpoint_url and proxies: a gateway or login page may have answered. Whether COS has accepted "
-            "the inventory is not known; sending it again under the same id cannot start a second one.",
+            hint=f"Check endpoint_url and proxies: a gateway or login page may have answered. {_IN_DOUBT}",
             **details_of(answer, request),
         )
     job_id = text_of(root, "JobId") if root is not None and is_result else None

@@ -8,31 +8,27 @@ telling (see its ``send_request``). So answers are taken raw here and judged by 
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import replace
 from http import HTTPStatus
 from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
 
 import requests
 from qcloud_cos import CosClientError, CosConfig, CosS3Auth, CosS3Client
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError
 
 from airflow_provider_cosinv import __version__
 from airflow_provider_cosinv.cos.answers import BODY_LIMIT, Answer
 from airflow_provider_cosinv.cos.endpoint import request_host, request_url, signed_path
-from airflow_provider_cosinv.cos.network import causes, network_error
+from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.sdk_logging import own_request, silence_sdk
+from airflow_provider_cosinv.cos.session import new_session, was_sent
 from airflow_provider_cosinv.cos.settings import ClientSettings, no_such_ca_file
 from airflow_provider_cosinv.cos.tls import ca_path
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 
 silence_sdk()
 
-#: Threads of one client that can talk to COS without opening connections anew.
-POOL_SIZE = 16
 _PIECE = 64 * 1024
 
 #: What reading a body can raise.
@@ -48,7 +44,7 @@ class Transport:
 
     def __init__(self, *, settings: ClientSettings) -> None:
         self._settings = settings
-        self._session = _session()
+        self._session = new_session()
         self._config = CosConfig(
             Region=settings.region,
             SecretId=settings.credentials.secret_id,
@@ -157,20 +153,9 @@ def may_have_arrived(error: COSInventoryTransientError) -> bool:
     """
     if error.status is not None:
         return error.status >= 500 and error.code != "SlowDown"  # noqa: PLR2004  the server's faults
-    unsent = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
-    return not any(isinstance(cause, unsent) for cause in causes(error))
+    return was_sent(error)
 
 
 def headers_of(response: requests.Response) -> dict[str, str]:
     """Return the headers with lower-case names."""
     return {name.lower(): value for name, value in response.headers.items()}
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    # COS sets none; a gateway's would be one more thing that threads share.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return session

@@ -15,6 +15,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryError,
     COSInventoryNotFoundError,
     COSInventoryPermissionError,
+    COSInventoryRequestError,
 )
 from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
@@ -163,7 +164,7 @@ class COSInventoryHook(BaseHook):
             raise COSInventoryNotFoundError(
                 f"The destination bucket does not exist in {destination.region}.", **details
             ) from error
-        except COSInventoryPermissionError as error:
+        except COSInventoryRequestError as error:
             raise self._explained(error) from error
         if found.region and found.region != destination.region:
             raise COSInventoryConfigurationError(
@@ -173,15 +174,20 @@ class COSInventoryHook(BaseHook):
                 hint="COS writes a report only to a bucket of the source bucket's region.",
             )
 
-    def _explained(self, error: COSInventoryPermissionError) -> COSInventoryPermissionError:
+    def _explained(self, error: COSInventoryRequestError) -> COSInventoryRequestError:
         # An answer to HEAD has no body, so no reason. A request that may have one tells a wrong key from a missing
         # permission.
         try:
             self.client.list_buckets()
         except COSInventoryPermissionError as reason:
-            if reason.code != "AccessDenied":
+            if reason.code is None:
+                return error
+            # Not the plain denial of this request: COS may put another reason into the message below AccessDenied.
+            if "name/cos:GetService" not in (reason.hint or ""):
                 return reason
         except COSInventoryError:
+            return error
+        if not isinstance(error, COSInventoryPermissionError):
             return error
         hint = "COS knows the credentials. Allow them name/cos:HeadBucket on this bucket, or set preflight=False."
         return COSInventoryPermissionError(error.message, **{**error.details(), "hint": hint})

@@ -29,8 +29,9 @@ from airflow_provider_cosinv.hooks.wait import (
 from airflow_provider_cosinv.inventory.identity import TaskIdentity
 from airflow_provider_cosinv.inventory.job import InventoryJob
 from airflow_provider_cosinv.inventory.manifest import Manifest
+from airflow_provider_cosinv.operators.memory import NoStateStore, StateStore
 from airflow_provider_cosinv.operators.parameters import INVENTORY_FIELDS, build_configuration, seconds
-from airflow_provider_cosinv.operators.submission import NoStateStore, StateStore, Submission
+from airflow_provider_cosinv.operators.submission import Submission
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -3,7 +3,7 @@
 A submission that is neither lost nor doubled.
 
 Three things hold it together: an id that a retry derives again; COS, which takes an id once a day; and, on Airflow
-3.3 and later, the task state store, which keeps what an attempt did when its worker dies (XCom is wiped at a retry).
+3.3 and later, the task state store (see :mod:`.memory`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Protocol
 
 from airflow_provider_cosinv.exceptions import (
     COSInventoryDuplicateError,
-    COSInventoryError,
+    COSInventoryRequestError,
+    COSInventoryTransientError,
     COSInventoryUnansweredError,
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
@@ -24,34 +24,12 @@ from airflow_provider_cosinv.inventory.configuration import InventoryConfigurati
 from airflow_provider_cosinv.inventory.identity import TaskIdentity, derive_inventory_id
 from airflow_provider_cosinv.inventory.job import InventoryJob
 from airflow_provider_cosinv.inventory.layout import REPORT_TIMEZONES, report_dates, report_prefixes
-
-#: Renaming it would lose the jobs of tasks that are being retried during an upgrade.
-STATE_KEY = "cos_inventory_job"
+from airflow_provider_cosinv.operators.memory import Attempt, Memory, NoStateStore, StateStore
 
 # An id is taken for one day (436/46869).
 _DAY = timedelta(days=1)
 # The worker's clock may be ahead of COS's by as much as COS accepts in a signature (436/7778).
 _SKEW = timedelta(minutes=15)
-
-
-class StateStore(Protocol):
-    """Airflow's task state store, or its stand-in."""
-
-    def get(self, key: str) -> Any:
-        """Return what is stored, or None."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Store JSON-able data."""
-
-
-class NoStateStore:
-    """Stands in before Airflow 3.3, and where the user wants none."""
-
-    def get(self, key: str) -> None:
-        """Return nothing."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Store nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,55 +66,79 @@ class Submission:
         """
         derived = derive_inventory_id(self.identity, bucket=self.bucket, configuration=self.configuration)
         configuration = dataclasses.replace(self.configuration, inventory_id=self.chosen_id or derived)
-        memory = _Memory(store=self.store, submission=f"{derived} {configuration.inventory_id}")
+        memory = Memory(
+            store=self.store,
+            submission=f"{derived} {configuration.inventory_id}",
+            clearing=f"{self.identity.run_started} {self.identity.generation}",
+            log=self.log,
+        )
         earlier = memory.recall()
         if earlier and earlier.job:
             self.log.info("Attached to the inventory %s, which an earlier attempt submitted", _name(earlier.job))
             return dataclasses.replace(earlier.job, attached=True)
         began = earlier.began if earlier else datetime.now(timezone.utc)
-        job = self._delivered_before_today(configuration, began) if earlier else None
+        job = self._delivered_before_today(configuration, earlier)
         if job is None:
-            if self.preflight and not earlier:
-                self.hook.check_destination(configuration.destination)
-            memory.keep(began, None)
+            if not earlier:
+                if self.preflight:
+                    self.hook.check_destination(configuration.destination)
+                memory.begin(began)
             job = self._post(configuration, began, memory, resumed=earlier is not None)
         memory.keep(began, job)
         return job
 
-    def _delivered_before_today(self, configuration: InventoryConfiguration, began: datetime) -> InventoryJob | None:
+    def _delivered_before_today(
+        self, configuration: InventoryConfiguration, earlier: Attempt | None
+    ) -> InventoryJob | None:
         """
         Return the job of an earlier attempt whose report is there already, where COS's day may have changed since.
 
         On the next day COS would take the id again. It has no call that tells whether it took it before.
         """
         now = datetime.now(timezone.utc)
-        if report_dates(began, began) == report_dates(now, now):
+        began = earlier.began if earlier else self._earliest_unremembered(now)
+        if began is None or report_dates(began - _SKEW, now + _SKEW) == report_dates(now, now):
             return None
         job = self._job(configuration, job_id=None, submitted_at=began - _SKEW, attached=True)
-        sighting = self.hook.find_report(job.search(), grace=_DAY.total_seconds())
+        try:
+            sighting = self.hook.find_report(job.search(), grace=_DAY.total_seconds())
+        except COSInventoryRequestError:
+            # Who has submitted nothing yet need not be able to read reports.
+            if earlier:
+                raise
+            return None
         if sighting.state in ("absent", "older"):
-            self.log.warning(
-                "An earlier attempt on another day may have submitted the inventory %s, and its report is not there "
-                "yet: submitting it again, perhaps for a second time",
-                _name(job),
-            )
+            if earlier:
+                self.log.warning(
+                    "An earlier attempt on another day may have submitted the inventory %s, and its report is not "
+                    "there yet: submitting it again, perhaps for a second time",
+                    _name(job),
+                )
             return None
         self.log.info("Attached to the inventory %s: its report is there", _name(job))
         return job
 
+    def _earliest_unremembered(self, now: datetime) -> datetime | None:
+        """Return since when there may have been an attempt that nobody remembers; None where there was none."""
+        if not isinstance(self.store, NoStateStore) or self.chosen_id is not None or not self.identity.run_started:
+            return None
+        return max(datetime.fromisoformat(self.identity.run_started), now - _DAY)
+
     def _post(
-        self, configuration: InventoryConfiguration, began: datetime, memory: _Memory, *, resumed: bool
+        self, configuration: InventoryConfiguration, began: datetime, memory: Memory, *, resumed: bool
     ) -> InventoryJob:
+        if resumed:
+            self.log.info(
+                "An earlier attempt may have submitted the inventory %s: asking COS under the same id",
+                configuration.inventory_id,
+            )
         try:
             submitted = self.hook.submit_inventory(bucket=self.bucket, configuration=configuration)
         except COSInventoryDuplicateError as error:
             return self._attach(error, configuration, began, resumed=resumed)
-        except COSInventoryUnansweredError:
-            # COS may have accepted it; a retry will ask with the same id.
-            raise
-        except COSInventoryError:
-            # It has not. Who has a chosen id at the next attempt is not an earlier attempt of this task.
-            if not resumed:
+        except COSInventoryTransientError as error:
+            # Where COS has not accepted it, who has a chosen id at the next attempt is not this task.
+            if not resumed and not isinstance(error, COSInventoryUnansweredError):
                 memory.forget()
             raise
         job = self._job(
@@ -205,41 +207,6 @@ class Submission:
             submitted_at=submitted_at,
             attached=attached,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Attempt:
-    """What an earlier attempt left: when it began, and its job where it had an answer."""
-
-    began: datetime
-    job: InventoryJob | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Memory:
-    """
-    The state store, for one submission.
-
-    In Airflow 3.3 it outlives a clear. What is kept of another submission, before a clear or with another
-    configuration or id, does not count.
-    """
-
-    store: StateStore
-    submission: str
-
-    def recall(self) -> _Attempt | None:
-        stored = self.store.get(STATE_KEY)
-        if not stored or stored["submission"] != self.submission:
-            return None
-        job = InventoryJob.from_dict(stored["job"]) if stored["job"] else None
-        return _Attempt(began=datetime.fromisoformat(stored["began"]), job=job)
-
-    def keep(self, began: datetime, job: InventoryJob | None) -> None:
-        kept = {"submission": self.submission, "began": began.isoformat(), "job": job.as_dict() if job else None}
-        self.store.set(STATE_KEY, kept)
-
-    def forget(self) -> None:
-        self.store.set(STATE_KEY, {"submission": "", "began": "", "job": None})
 
 
 def _name(job: InventoryJob) -> str:

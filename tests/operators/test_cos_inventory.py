@@ -6,24 +6,19 @@ import re
 import time
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
-from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import Asset
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.exceptions import (
-    COSInventoryDuplicateError,
-    COSInventoryPermissionError,
-    COSInventoryThrottledError,
     COSInventoryTimeoutError,
-    COSInventoryTransientError,
 )
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException, TaskDeferred
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from airflow_provider_cosinv.operators.parameters import build_configuration
 from tests.conftest import DESTINATION, SOURCE
-from tests.support.tasks import StateStore, TaskInstance, make_context, run_task
+from tests.support.tasks import TaskInstance, make_context, run_task
 
 
 def make_operator(**parameters):
@@ -69,65 +64,11 @@ def test_the_derived_id_is_readable_and_within_cos_limits(cos):
     assert re.fullmatch(r"sales\.group-submit-[a-z2-7]{20}", job["inventory_id"])
 
 
-def test_a_retry_attaches_through_the_state_store_without_a_request(cos):
-    context = make_context()
-    first = make_operator().execute(context)
-    cos.fault(method="POST", status=500)
-    cos.fault(method="HEAD", status=500)
-    second = make_operator(retries=3).execute(context)
-    assert second == {**first, "attached": True}
-    assert cos.accepted_posts(SOURCE) == 1
-
-
-def test_a_retry_without_a_state_store_attaches_through_cos(cos):
-    first = make_operator().execute(make_context(task_state_store=None))
-    second = make_operator().execute(make_context(task_state_store=None))
-    assert cos.accepted_posts(SOURCE) == 1
-    assert second["attached"] is True
-    assert second["job_id"] is None
-    assert second["inventory_id"] == first["inventory_id"]
-
-
 def test_an_attached_job_finds_its_report(cos):
     make_operator().execute(make_context(task_state_store=None))
     run = run_task(lambda: make_operator(wait_for_completion=True, timeout=20), make_context(task_state_store=None))
     assert run.result["attached"] is True
     assert run.result["manifest"]["matched_objects"] == 3
-
-
-def test_a_cleared_task_takes_a_new_inventory_though_the_store_outlives_the_clear(cos):
-    store = StateStore()
-    first = make_operator().execute(make_context(task_state_store=store))
-    cleared = make_context(task_state_store=store, ti=TaskInstance(max_tries=1))
-    second = make_operator().execute(cleared)
-    assert second["inventory_id"] != first["inventory_id"]
-    assert second["attached"] is False
-    assert cos.accepted_posts(SOURCE) == 2
-
-
-def test_an_edited_configuration_takes_a_new_inventory(cos):
-    context = make_context()
-    first = make_operator().execute(context)
-    second = make_operator(prefix="logs/").execute(context)
-    assert second["inventory_id"] != first["inventory_id"]
-    assert cos.accepted_posts(SOURCE) == 2
-
-
-def test_an_answer_that_was_lost_is_found_by_the_same_call(cos):
-    cos.fault(action="PostBucketInventory", reset="after", times=1)
-    job = make_operator().execute(make_context())
-    assert cos.accepted_posts(SOURCE) == 1
-    assert job["job_id"] is None
-    assert job["attached"] is True
-
-
-def test_a_chosen_id_that_is_taken_fails_at_once_and_says_what_to_do(cos):
-    make_operator(inventory_id="mine").execute(make_context(task_state_store=None))
-    with pytest.raises(AirflowFailException, match='on_duplicate="attach"') as raised:
-        make_operator(inventory_id="mine").execute(make_context(task_state_store=None))
-    assert isinstance(raised.value.__cause__, COSInventoryDuplicateError)
-    assert raised.value.__cause__.parameter == "inventory_id"
-    assert raised.value.__cause__.request_id
 
 
 def test_a_chosen_id_that_is_taken_is_attached_to_where_asked(cos):
@@ -137,68 +78,6 @@ def test_a_chosen_id_that_is_taken_is_attached_to_where_asked(cos):
     assert job["attached"] is True
     assert job["manifest"]["matched_objects"] == 3
     assert cos.accepted_posts(SOURCE) == 1
-
-
-def test_a_retry_with_a_chosen_id_attaches_to_its_own_attempt(cos):
-    context = make_context()
-    make_operator(inventory_id="mine").execute(context)
-    assert make_operator(inventory_id="mine").execute(context)["attached"] is True
-
-
-def test_a_retry_with_a_chosen_id_attaches_where_the_answer_never_arrived(cos, impatient_retries):
-    context = make_context()
-    cos.fault(action="PostBucketInventory", handle=True, status=500, times=1)
-    cos.fault(action="PostBucketInventory", status=500, times=4)
-    with pytest.raises(COSInventoryTransientError):
-        make_operator(inventory_id="mine").execute(context)
-    job = make_operator(inventory_id="mine").execute(context)
-    assert (job["attached"], job["job_id"]) == (True, None)
-    assert cos.accepted_posts(SOURCE) == 1
-
-
-def test_a_chosen_id_is_not_ours_where_no_attempt_can_have_arrived(cos, impatient_retries):
-    context = make_context()
-    cos.fault(action="PostBucketInventory", status=503, code="SlowDown", times=10)
-    with pytest.raises(COSInventoryThrottledError):
-        make_operator(inventory_id="mine").execute(context)
-    make_operator(inventory_id="mine", prefix="logs/").execute(make_context(task_state_store=None))
-    with pytest.raises(AirflowFailException, match="was used before"):
-        make_operator(inventory_id="mine").execute(context)
-
-
-def test_another_chosen_id_is_another_inventory(cos):
-    context = make_context()
-    make_operator(inventory_id="one").execute(context)
-    assert make_operator(inventory_id="two").execute(context)["inventory_id"] == "two"
-    assert cos.accepted_posts(SOURCE) == 2
-
-
-def test_editing_the_retries_between_attempts_changes_nothing(cos):
-    context = make_context(ti=TaskInstance(max_tries=2))
-    first = make_operator(retries=2).execute(context)
-    second = make_operator(retries=3).execute(context)
-    assert second["inventory_id"] == first["inventory_id"]
-    assert cos.accepted_posts(SOURCE) == 1
-
-
-def test_a_run_that_was_made_anew_takes_a_new_inventory(cos):
-    first = make_operator().execute(make_context())
-    anew = SimpleNamespace(start_date=datetime(2026, 11, 22, 1, tzinfo=timezone.utc))
-    second = make_operator().execute(make_context(dag_run=anew))
-    assert second["inventory_id"] != first["inventory_id"]
-
-
-def test_a_retry_on_the_next_day_attaches_to_what_was_delivered(cos):
-    context = make_context()
-    job = make_operator().execute(context)
-    store = context["task_state_store"]
-    kept = store.get("cos_inventory_job")
-    yesterday = (datetime.now(timezone.utc) - timedelta(days=1)).isoformat()
-    store.set("cos_inventory_job", {**kept, "began": yesterday, "job": None})  # killed before the answer
-    cos.fault(action="PostBucketInventory", status=400, code="InvalidArgument")
-    again = make_operator().execute(context)
-    assert (again["attached"], again["inventory_id"]) == (True, job["inventory_id"])
-    assert cos.faults()[0]["seen"] == 0
 
 
 def test_a_report_is_found_though_the_workers_clock_is_ahead(cos):
@@ -346,33 +225,6 @@ def test_every_parameter_of_the_report_arrives_at_cos(cos):
     assert job["manifest"]["matched_objects"] == 1
     assert job["manifest"]["listed_objects"] == 3
     assert job["report_prefix"].startswith("inv/daily/1250000000/")
-
-
-def test_a_destination_that_does_not_exist_is_found_before_the_post(cos):
-    with pytest.raises(AirflowFailException, match="tells nobody when it cannot") as raised:
-        make_operator(destination_bucket="missing-1250000000").execute(make_context())
-    assert raised.value.__cause__.parameter == "destination_bucket"
-    assert cos.accepted_posts(SOURCE) == 0
-
-
-def test_the_preflight_can_be_switched_off(cos):
-    cos.fault(method="HEAD", status=403, code="AccessDenied")
-    assert make_operator(preflight=False).execute(make_context())["job_id"]
-    with pytest.raises(AirflowFailException):
-        make_operator(inventory_id="other").execute(make_context())
-
-
-def test_a_missing_permission_fails_at_once_and_names_the_action(cos):
-    cos.add_credential(secret_id="AKIDweak", secret_key="weakweakweak", deny=["cos:PostBucketInventory"])
-    cos.secret_id, cos._secret_key = "AKIDweak", "weakweakweak"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_CONN_COS_DEFAULT", cos.connection_json)
-        with pytest.raises(AirflowFailException, match="PostBucketInventory") as raised:
-            make_operator().execute(make_context())
-    cause = raised.value.__cause__
-    assert isinstance(cause, COSInventoryPermissionError)
-    assert (cause.code, cause.status) == ("AccessDenied", 403)
-    assert "weakweakweak" not in str(raised.value)
 
 
 def test_everything_that_people_template_is_a_template_field():
