@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints/develop.txt
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint types unit benchmark constraints clean
+.PHONY: help demo test lint types unit benchmark soak constraints clean
 
 help:
 	@echo "make demo         the main job on the emulator, with a real Airflow; no account needed"
 	@echo "make test         lint, types, tests"
 	@echo "make benchmark    the figures that the documents quote"
+	@echo "make soak         200 inventories under random faults and kills, with a real Airflow"
 	@echo "make constraints  resolve the pinned versions again"
 	@echo "make clean        remove what the other targets made"
 
@@ -41,6 +42,9 @@ unit: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks.million_objects
+
+soak: $(READY)
+	$(BIN)/python -m benchmarks.soak
 
 constraints:
 	test -x $(BIN)/uv || $(MAKE) $(READY)
