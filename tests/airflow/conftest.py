@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.airflow.deployment import AirflowDeployment
 
 HERE = Path(__file__).parent
 SECRET_KEY = "a-secret-key-that-nobody-may-print"
+TEMPORARY_KEY = "another-key-that-nobody-may-print"
+TOKEN = "a-token-that-nobody-may-print"
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +42,32 @@ def airflow_cos() -> Iterator[COSEmulator]:
 
 
 @pytest.fixture(scope="session")
-def airflow_environment(airflow_cos: COSEmulator) -> dict[str, str]:
+def held_cos() -> Iterator[COSEmulator]:
+    """A local COS that holds each report back until a test delivers it."""
+    settings = EmulatorSettings(delivery=Delivery(seconds=1e9), post_rate=0)
+    with COSEmulator(settings=settings) as emulator:
+        emulator.add_credential(
+            secret_id="AKIDtemporary", secret_key=TEMPORARY_KEY, token=TOKEN, expires_in=24 * 60 * 60
+        )
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def airflow_environment(airflow_cos: COSEmulator, held_cos: COSEmulator) -> dict[str, str]:
     """More environment variables of Airflow's components."""
+    held = held_cos.connection
+    # The time-out: a test that holds an answer back ends the task that waits for it.
+    held_extra = {**held["extra"], "token": TOKEN, "timeout": 600}
     return {
         "AIRFLOW_CONN_COS_DEFAULT": airflow_cos.connection_json,
+        "AIRFLOW_CONN_COS_HELD": json.dumps(
+            {**held, "login": "AKIDtemporary", "password": TEMPORARY_KEY, "extra": held_extra}
+        ),
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        # For the tests of what is printed.
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+        # Another triggerer takes over from a dead one after so many seconds.
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
     }
 
 
@@ -56,5 +80,7 @@ def airflow(
         home=tmp_path_factory.mktemp("airflow"),
         dags_folder=airflow_dags_folder,
         environment=airflow_environment,
+        # Tests kill tasks in the middle of their work: as many as wait for that at once.
+        parallelism=8,
     ) as deployment:
         yield deployment

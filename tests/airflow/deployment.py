@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import httpx
 import psutil
@@ -200,9 +201,19 @@ class AirflowDeployment:
         self._start(name)
         self.wait_until_healthy((name,))
 
+    def start_another(self, component: str, *, name: str) -> None:
+        """Start one more process of a component, under a name of its own for :meth:`kill`; it is not waited for."""
+        self._start(name, component=component)
+
     def kill(self, name: str) -> None:
         """End a component and its descendants (running tasks, for the scheduler) with SIGKILL."""
         self.processes.kill(name)
+
+    def start_dag_run(self, dag_id: str, *, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> str:
+        """Start a run of a DAG as soon as its file was parsed, and return its run id."""
+        self.wait_for_dag(dag_id)
+        self.client.unpause(dag_id)
+        return self.client.trigger_dag_run(dag_id, conf=conf, run_id=run_id)
 
     def task_processes(self, dag_id: str = "~", run_id: str = "~", task_id: str | None = None) -> list[TaskProcess]:
         """The processes of tasks that run now, of one DAG, run or task if given."""
@@ -278,11 +289,11 @@ class AirflowDeployment:
                 missing.append(name)
         return missing
 
-    def _start(self, name: str) -> None:
+    def _start(self, name: str, *, component: str | None = None) -> None:
         self._started[name] = datetime.now(timezone.utc)
         self.processes.start(
             name,
-            [_airflow_command(), *COMMANDS[name]],
+            [_airflow_command(), *COMMANDS[component or name]],
             environment=self._component_environment,
             folder=self.home,
         )

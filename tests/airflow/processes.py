@@ -101,6 +101,14 @@ class ProcessSet:
         """Every live process of this set: the named ones and all their descendants."""
         return reaper.members(self.token)
 
+    def freeze(self, name: str) -> None:
+        """Stop a process, without its descendants, until :meth:`thaw`."""
+        self._processes[name].send_signal(signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """Let a process go on that was frozen."""
+        self._processes[name].send_signal(signal.SIGCONT)
+
     def kill(self, name: str) -> None:
         """End a process and all its descendants with SIGKILL, as when their machine loses power."""
         process = self._processes[name]

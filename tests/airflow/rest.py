@@ -21,6 +21,9 @@ FINISHED = frozenset({"success", "failed"})
 TOLD_TASKS = frozenset({"failed", "up_for_retry", "running", "deferred"})
 """Tasks whose logs tell why a run failed or does not end."""
 
+LOCKED = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
+"""How Airflow says that SQLite's lock was not free: 500, and 503 where a backfill is created."""
+
 PATIENCE = 15.0
 """Seconds for which a locked SQLite database or an API server that restarts is put up with."""
 
@@ -57,8 +60,8 @@ class AirflowClient:
     def request(self, method: str, path: str, *, json: Any = None, **query: Any) -> Any:
         """The parsed answer to a request such as ``request("GET", "/api/v2/version")``.
 
-        Repeated while the API server does not accept connections or answers 500, which is how Airflow says
-        that SQLite's lock was not free, for at most ``PATIENCE`` seconds.
+        Repeated while the API server does not accept connections or the database is locked, for at most
+        ``PATIENCE`` seconds.
 
         :raises AirflowRestError: any other answer of 400 and above.
         """
@@ -80,7 +83,7 @@ class AirflowClient:
                 if over:
                     raise
             else:
-                if answer.status_code != HTTPStatus.INTERNAL_SERVER_ERROR or over:
+                if answer.status_code not in LOCKED or over:
                     break
             time.sleep(0.3)
         if answer.is_error:
@@ -89,7 +92,7 @@ class AirflowClient:
             )
         return answer.json() if answer.content else None
 
-    # Health, DAGs
+    # Health, jobs, DAGs
 
     def health(self) -> dict[str, JSON]:
         """Status and latest heartbeat of each component; raises ``httpx.TransportError`` while there is no server."""
@@ -122,16 +125,25 @@ class AirflowClient:
         """Let the scheduler run this DAG no more."""
         self.request("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": True})
 
+    def jobs(self, job_type: str) -> list[JSON]:
+        """Every process of a component that was ever started (``TriggererJob``…): ``id``, ``latest_heartbeat``…"""
+        return self._all("/api/v2/jobs", "jobs", job_type=job_type)
+
     # DAG runs
 
     def trigger_dag_run(
-        self, dag_id: str, *, conf: Mapping[str, Any] | None = None, logical_date: datetime | None = None
+        self,
+        dag_id: str,
+        *,
+        conf: Mapping[str, Any] | None = None,
+        logical_date: datetime | None = None,
+        run_id: str | None = None,
     ) -> str:
         """Start a run (of a DAG that is not paused) and return its run id.
 
         The id is chosen here, so that a request that is repeated starts one run.
         """
-        run_id = f"manual__{datetime.now(timezone.utc).isoformat(timespec='seconds')}__{secrets.token_hex(3)}"
+        run_id = run_id or f"manual__{datetime.now(timezone.utc).isoformat(timespec='seconds')}__{secrets.token_hex(3)}"
         body = {
             "dag_run_id": run_id,
             "conf": dict(conf or {}),
@@ -229,6 +241,11 @@ class AirflowClient:
             "reset_dag_runs": True,
         }
         self.request("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", json=body)
+
+    def clear_dag_run(self, dag_id: str, run_id: str) -> None:
+        """Let every task of a run run again, as the UI's Clear does for a run."""
+        body = {"dry_run": False, "only_failed": False}
+        self.request("POST", f"{_run_path(dag_id, run_id)}/clear", json=body)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", *, map_index: int = -1) -> Any:
         """The value of an XCom entry.

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,6 +20,7 @@ from tests.airflow.deployment import COMMANDS, AirflowDeployment, DeploymentErro
 from tests.airflow.processes import ProcessSet
 from tests.airflow.rest import AirflowRestError, DagRunError
 from tests.airflow.settings import component_environment
+from tests.airflow.wait import wait_until
 
 ROOT = Path(__file__).parents[2]
 DAGS = Path(__file__).parent / "deployment_dags"
@@ -73,21 +74,8 @@ def starter(copied_home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         reaper.kill_all(token)
 
 
-def wait_until(condition: Callable[[], object], *, seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.1)
-
-
-def run_of(airflow: AirflowDeployment, dag_id: str, **conf: object) -> str:
-    airflow.wait_for_dag(dag_id)
-    airflow.client.unpause(dag_id)
-    return airflow.client.trigger_dag_run(dag_id, conf=conf)
-
-
 def test_a_dag_with_a_deferred_task_runs_to_its_end(airflow: AirflowDeployment) -> None:
-    run = run_of(airflow, "trio", seconds=1)
+    run = airflow.start_dag_run("trio", conf={"seconds": 1})
     assert airflow.client.wait_for_dag_run("trio", run) == "success"
     assert airflow.client.xcom("trio", run, "submit") == {"seconds": 1}
     assert airflow.client.xcom("trio", run, "summarise") == [{"answer": 42}]
@@ -132,7 +120,7 @@ def test_the_callers_environment_does_not_reach_airflow(monkeypatch: pytest.Monk
 
 
 def test_a_failed_run_is_explained_with_the_tasks_log(airflow: AirflowDeployment) -> None:
-    run = run_of(airflow, "fails")
+    run = airflow.start_dag_run("fails")
     with pytest.raises(DagRunError, match=r"(?s)explode: failed, attempt 1.*ValueError: the reactor is on fire"):
         airflow.client.wait_for_dag_run("fails", run)
     assert airflow.client.wait_for_dag_run("fails", run, expect="failed") == "failed"
@@ -140,9 +128,9 @@ def test_a_failed_run_is_explained_with_the_tasks_log(airflow: AirflowDeployment
 
 def test_a_task_can_be_killed_cleared_and_marked(airflow: AirflowDeployment) -> None:
     client = airflow.client
-    run = run_of(airflow, "sleeps")
+    run = airflow.start_dag_run("sleeps")
     client.wait_for_task("sleeps", run, "snore", "running")
-    wait_until(lambda: airflow.task_processes("sleeps", run))
+    wait_until(lambda: airflow.task_processes("sleeps", run), what="the task's process is known")
     (task,) = airflow.task_processes("sleeps", run, "snore")
     task.kill()
     assert client.wait_for_dag_run("sleeps", run, expect=None, timeout=30) == "failed"
@@ -156,7 +144,7 @@ def test_a_task_can_be_killed_cleared_and_marked(airflow: AirflowDeployment) -> 
 
 
 def test_a_deferred_task_survives_the_death_of_the_triggerer(airflow: AirflowDeployment) -> None:
-    run = run_of(airflow, "trio", seconds=6)
+    run = airflow.start_dag_run("trio", conf={"seconds": 6})
     airflow.client.wait_for_task("trio", run, "wait", "deferred")
     airflow.kill("triggerer")
     assert not [p for p in airflow.processes.members() if "triggerer" in " ".join(p.cmdline())]
@@ -188,7 +176,7 @@ def test_nothing_is_left_when_the_starter_is_ended(
     assert len(members) >= len(COMMANDS)
     process.send_signal(signal_number)
     process.wait(timeout=20)
-    wait_until(lambda: not reaper.members(token))
+    wait_until(lambda: not reaper.members(token), what="every process is gone")
     assert not any(map(reaper.lives, members))
 
 
@@ -199,7 +187,7 @@ def test_a_grandchild_in_a_session_of_its_own_is_stopped_too(tmp_path: Path) -> 
     )
     with ProcessSet(log_folder=tmp_path) as processes:
         processes.start("parent", [sys.executable, "-c", script], environment=os.environ, folder=tmp_path)
-        wait_until(lambda: "ready" in processes.log_path("parent").read_text())
+        wait_until(lambda: "ready" in processes.log_path("parent").read_text(), what="the child is started")
         members = processes.members()
         assert len(members) == 2
     assert not any(map(reaper.lives, members))

@@ -11,9 +11,7 @@ def test_a_retry_attaches_and_a_clear_takes_a_new_inventory(airflow, airflow_cos
     # COS accepts the first POST and its answer is lost, as are those of the client's own tries after it.
     airflow_cos.fault(action="PostBucketInventory", bucket=BUCKET, handle=True, status=500, times=1)
     airflow_cos.fault(action="PostBucketInventory", bucket=BUCKET, status=500, times=4)
-    airflow.wait_for_dag("cos_retried")
-    airflow.client.unpause("cos_retried")
-    run_id = airflow.client.trigger_dag_run("cos_retried")
+    run_id = airflow.start_dag_run("cos_retried")
     airflow.client.wait_for_dag_run("cos_retried", run_id, timeout=120)
     assert airflow.client.task_instance("cos_retried", run_id, "submit")["try_number"] == 2
     assert airflow.client.xcom("cos_retried", run_id, "submit", "attached") is True
