@@ -71,7 +71,7 @@ class Download:
         self._offset += len(piece)
         if not piece:
             self.close()
-            if self._size is not None:
+            if self._size is not None and self._offset < self._size:
                 raise cut_short(answer, self._request)
         return piece
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import reprlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ def read_connection(connection: Connection, *, region: str | None) -> ClientSett
                 secret_id=connection.login or "", secret_key=connection.password or "", token=extra.get("token") or None
             ),
             region=region or extra.get("region") or "",
-            endpoint_url=extra.get("endpoint_url") or None,
+            endpoint_url=_text(extra, "endpoint_url"),
             domain_suffix=extra.get("domain_suffix") or DEFAULT_DOMAIN_SUFFIX,
             internal=_boolean(extra, "internal", default=False),
             timeout=_seconds(extra, "timeout"),
@@ -74,11 +75,18 @@ def no_connection(conn_id: str) -> COSInventoryConfigurationError:
 def _object(value: Any, field: str) -> Mapping[str, Any]:
     try:
         found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise COSInventoryConfigurationError(f"{field} is not a JSON object.", parameter=field)
     return found
+
+
+def _text(extra: Mapping[str, Any], field: str) -> str | None:
+    value = extra.get(field)
+    if value and not isinstance(value, str):
+        raise COSInventoryConfigurationError(f"{field} is no text.", parameter=field)
+    return value or None
 
 
 def _boolean(extra: Mapping[str, Any], field: str, *, default: bool) -> bool:
@@ -97,9 +105,9 @@ def _seconds(extra: Mapping[str, Any], field: str) -> float:
         return _DEFAULT_TIMEOUT
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise COSInventoryConfigurationError(
-            f"{value!r} is not a time-out.", parameter=field, hint="Give seconds, more than 0."
+            f"{reprlib.repr(value)} is not a time-out.", parameter=field, hint="Give seconds, more than 0."
         ) from None
 
 

@@ -8,7 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryNotFoundError
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryCorruptReportError,
+    COSInventoryNotFoundError,
+    COSInventoryTransientError,
+)
 from airflow_provider_cosinv.inventory.datafile import read_records
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, as_data_file, parse_manifest
 from airflow_provider_cosinv.inventory.records import InventoryRecord
@@ -22,29 +26,67 @@ _CHUNK_BYTES = 256 * 1024
 
 def find_report(client: COSClient, search: ReportSearch, *, grace: float) -> Sighting:
     """Look once for a report; see :meth:`COSInventoryHook.find_report`."""
+    return _look(client, search, grace)[0]
+
+
+def find_manifest(client: COSClient, search: ReportSearch, *, grace: float) -> tuple[Sighting, Manifest | None]:
+    """
+    Look once for a report, and read its manifest where it is ready: the very bytes that were looked at.
+
+    :raises COSInventoryError: as :meth:`COSInventoryHook.find_report` and :meth:`COSInventoryHook.read_manifest`
+    """
+    sighting, body = _look(client, search, grace)
+    if sighting.manifest_key is None or sighting.checksum is None:
+        return sighting, None
+    manifest = parse_manifest(
+        body, bucket=search.bucket, region=search.region, key=sighting.manifest_key, checksum=sighting.checksum
+    )
+    return sighting, manifest
+
+
+def _look(client: COSClient, search: ReportSearch, grace: float) -> tuple[Sighting, bytes]:
+    """Look once; return what was seen and the last body that was read: of a report that is ready, its manifest."""
     steps = look(search, grace=timedelta(seconds=grace))
+    body = b""
     try:
         wanted = next(steps)
         while True:
-            wanted = steps.send(_fetch(client, wanted))
+            found = _fetch(client, wanted)
+            body = found.body if found else b""
+            wanted = steps.send(found)
     except StopIteration as end:
-        sighting: Sighting = end.value
-        return sighting
+        return end.value, body
 
 
 def _fetch(client: COSClient, wanted: Wanted) -> Found | None:
     try:
         content = client.get_object(wanted.bucket, wanted.key, max_bytes=wanted.max_bytes)
     except COSInventoryNotFoundError as error:
-        if error.code == "NoSuchBucket":
-            raise
+        check_absent(error)
         return None
     return Found(
-        body=b"" if wanted.digest_only else content.body,
+        body=content.body,
         md5=hashlib.md5(content.body, usedforsecurity=False).hexdigest(),
         last_modified=content.info.last_modified,
         server_time=content.info.server_time,
     )
+
+
+def check_absent(error: COSInventoryNotFoundError) -> None:
+    """
+    Return where an error means that an object is not there yet.
+
+    :raises COSInventoryNotFoundError: where the bucket is missing
+    :raises COSInventoryTransientError: where it was not COS that answered, which always sends a request id
+    """
+    if error.code == "NoSuchBucket":
+        raise error
+    if error.code is None and error.request_id is None:
+        details = {
+            **error.details(),
+            "hint": "Check endpoint_url and proxies: a gateway may have answered in the place of COS.",
+        }
+        raise COSInventoryTransientError("The answer 404 is not one of COS.", **details) from error
 
 
 def read_manifest(client: COSClient, *, bucket: str, region: str, key: str, md5: str) -> Manifest:
@@ -58,16 +100,23 @@ def read_report(
 ) -> Iterator[InventoryRecord]:
     """Yield the rows of a report or of some of its files; see :meth:`COSInventoryHook.iter_records`."""
     chosen = report.files if files is None else tuple(as_data_file(file) for file in files)
+    expected = report.matched_objects if files is None else None
     rows = 0
     for file in chosen:
         chunks = client.stream_object(report.bucket, file.key, chunk_size=_CHUNK_BYTES)
         for record in read_records(chunks, file=file, bucket=report.bucket, columns=report.columns):
             rows += 1
+            if expected is not None and rows > expected:
+                raise _miscounted(report, f"more than {expected}")
             yield record
-    if files is None and report.matched_objects is not None and rows != report.matched_objects:
-        raise COSInventoryCorruptReportError(
-            f"The data files have {rows} rows, the manifest says {report.matched_objects}.",
-            bucket=report.bucket,
-            key=report.manifest_key,
-            hint="Take the inventory again, under a new id.",
-        )
+    if expected is not None and rows != expected:
+        raise _miscounted(report, str(rows))
+
+
+def _miscounted(report: Manifest, rows: str) -> COSInventoryCorruptReportError:
+    return COSInventoryCorruptReportError(
+        f"The data files have {rows} rows, the manifest says {report.matched_objects}.",
+        bucket=report.bucket,
+        key=report.manifest_key,
+        hint="Take the inventory again, under a new id.",
+    )

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow.sdk import Asset
 
 from airflow_provider_cosinv.exceptions import (
+    COSInventoryCorruptReportError,
     COSInventoryError,
+    COSInventoryNotFoundError,
     COSInventoryPermissionError,
     COSInventoryTimeoutError,
     COSInventoryTransientError,
     error_from_dict,
 )
+from airflow_provider_cosinv.hooks.report import find_manifest
 from airflow_provider_cosinv.inventory.manifest import Manifest
 from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
 
@@ -93,11 +96,7 @@ def look_once(hook: COSInventoryHook, states: StateLog, *, poll_interval: float)
     """
     search = states.search
     try:
-        sighting = hook.find_report(search, grace=GRACE_POLLS * poll_interval)
-        states.seen(sighting)
-        if sighting.manifest_key is None or sighting.checksum is None:
-            return None
-        return hook.read_manifest(bucket=search.bucket, manifest_key=sighting.manifest_key, checksum=sighting.checksum)
+        sighting, manifest = find_manifest(hook.client, search, grace=GRACE_POLLS * poll_interval)
     except COSInventoryTransientError as error:
         states.failed(error)
         return None
@@ -106,6 +105,8 @@ def look_once(hook: COSInventoryHook, states: StateLog, *, poll_interval: float)
             raise
         states.renewed(hook.cos_conn_id)
         return None
+    states.seen(sighting)
+    return manifest
 
 
 def manifest_of(event: Mapping[str, Any], hook: COSInventoryHook, search: ReportSearch) -> Manifest:
@@ -113,11 +114,17 @@ def manifest_of(event: Mapping[str, Any], hook: COSInventoryHook, search: Report
     Return the manifest that a trigger found.
 
     :param event: the trigger's
+    :raises COSInventoryTransientError: where it is no longer what the trigger found; another look will tell
     :raises COSInventoryError: the trigger's own, or that of reading the manifest
     """
     if event["outcome"] != "found":
         raise error_from_dict(dict(event))
-    return hook.read_manifest(bucket=search.bucket, manifest_key=event["manifest_key"], checksum=event["checksum"])
+    try:
+        return hook.read_manifest(bucket=search.bucket, manifest_key=event["manifest_key"], checksum=event["checksum"])
+    except (COSInventoryCorruptReportError, COSInventoryNotFoundError) as error:
+        raise COSInventoryTransientError(
+            f"What the triggerer found cannot be read now: {error.message}", **error.details()
+        ) from error
 
 
 def not_in_time(search: ReportSearch, *, timeout: float, last: str) -> COSInventoryTimeoutError:

@@ -60,9 +60,10 @@ def read_records(
             raise _corrupt(f"A row cannot be read: {error}.", file, bucket, line=reader.line_num) from error
         if row is None:
             return
-        row_size = 0
         if not row:
+            # Its size still counts: blank lines alone could go on for ever.
             continue
+        row_size = 0
         try:
             record = rows.read(row)
         except ValueError as error:

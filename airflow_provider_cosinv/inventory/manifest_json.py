@@ -55,6 +55,10 @@ class ManifestReader:
         if not isinstance(file_format, str) or file_format.upper() != "CSV":
             raise self._error(f"The report's format is {_SHOW.repr(file_format)}; this package reads CSV.")
         self._check_destination(data)
+        files, matched = self._files(data), self._matched(data)
+        if matched and not files:
+            # Whoever maps tasks over the files would process none and not notice.
+            raise self._error(f"The manifest says {matched} rows and names no data file.")
         return Manifest(
             bucket=self.bucket,
             region=self.region,
@@ -64,9 +68,9 @@ class ManifestReader:
             columns=self._columns(data),
             listed_objects=self._number(data, "listObjectCount"),
             listed_bytes=self._number(data, "listStorageSize"),
-            matched_objects=self._matched(data),
+            matched_objects=matched,
             matched_bytes=self._number(data, "filterStorageSize"),
-            files=self._files(data),
+            files=files,
         )
 
     def _error(self, message: str) -> COSInventoryCorruptReportError:

@@ -160,6 +160,13 @@ class COSInventorySensor(BaseSensorOperator):
                 return super().execute(context)
             except AirflowSensorTimeout as error:
                 raise self._timed_out(context) from error
+            except AirflowSkipException as skip:
+                # The base class's reason is neither what was seen last nor what is wrong.
+                if isinstance(skip.__cause__, COSInventoryError):
+                    raise skip.__cause__ from skip.__cause__.__cause__
+                if skip.__cause__ is None:
+                    raise self._timed_out(context) from skip
+                raise
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""

@@ -20,6 +20,7 @@ from airflow_provider_cosinv.exceptions import (
 )
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
 from airflow_provider_cosinv.hooks.connection import no_connection, read_connection
+from airflow_provider_cosinv.hooks.report import check_absent
 from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, StateLog, not_in_time
 from airflow_provider_cosinv.inventory.search import Found, ReportSearch, Sighting, Wanted, look
 
@@ -160,7 +161,6 @@ async def _fetch(client: AsyncCOSClient, wanted: Wanted) -> Found | None:
             content = await client.get_object(wanted.bucket, wanted.key, max_bytes=wanted.max_bytes)
             body, md5, info = content.body, "", content.info
     except COSInventoryNotFoundError as error:
-        if error.code == "NoSuchBucket":
-            raise
+        check_absent(error)
         return None
     return Found(body=body, md5=md5, last_modified=info.last_modified, server_time=info.server_time)

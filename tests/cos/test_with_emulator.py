@@ -249,3 +249,10 @@ def test_other_refusals_are_errors_at_once(half, settings, cos, bucket, status):
     with pytest.raises(COSInventoryRequestError) as caught:
         half.call(settings, "get_object", bucket, "k", max_bytes=10)
     assert caught.value.status == status
+
+
+def test_an_empty_object_is_not_taken_for_one_that_was_cut(client, cos, bucket, caplog):
+    caplog.set_level("INFO")
+    cos.put_object(bucket, "empty", b"")
+    assert list(client.stream_object(bucket, "empty")) == []
+    assert "Try 2" not in caplog.text

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
+from xml.etree.ElementTree import fromstring, tostring
 
 from hypothesis import strategies as st
 
@@ -74,3 +76,34 @@ def configurations(draw: st.DrawFn) -> InventoryConfiguration:
         schedule=draw(schedules),
         is_enabled=draw(st.booleans()),
     )
+
+
+#: Whatever JSON can hold.
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, document: bytes) -> bytes:
+    """A document with a piece taken out, put in or replaced."""
+    position = draw(st.integers(0, len(document)))
+    length = draw(st.integers(0, 40))
+    inserted = draw(st.binary(max_size=20) | st.text(max_size=10).map(lambda text: text.encode("utf-8", "replace")))
+    return document[:position] + inserted + document[position + length :]
+
+
+@st.composite
+def scrambled(draw: st.DrawFn, document: bytes) -> bytes:
+    """An XML document, well formed, in which elements are missing or say something else."""
+    root = fromstring(document)
+    pairs = [(parent, child) for parent in root.iter() for child in parent]
+    for place in draw(st.sets(st.integers(0, len(pairs) - 1), min_size=1, max_size=3)):
+        parent, child = pairs[place]
+        if draw(st.booleans()):
+            parent.remove(child)
+        else:
+            child.text = draw(xml_text | st.sampled_from(["", "-1", "²", "9" * 5000, "true", "2019-05-24", "%ff"]))
+    return tostring(root)

@@ -23,8 +23,10 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryCorruptReportError,
     COSInventoryTransientError,
 )
-from airflow_provider_cosinv.inventory import DataFile, InventoryRecord
+from airflow_provider_cosinv.inventory import STANDARD_FIELDS, DataFile, InventoryRecord
 from airflow_provider_cosinv.inventory.datafile import read_records
+from airflow_provider_cosinv.inventory.fields import BASE_FIELDS, VERSION_FIELDS
+from tests.inventory.strategies import damaged
 
 BUCKET = "inventorybucket-1250000000"
 KEY = "reports/1250000000/examplebucket/disposable/04d73d9debc73d9f0bf85af461abde6c.csv.gz"
@@ -359,3 +361,25 @@ def test_arbitrary_bytes_are_rows_or_a_corrupt_report(data: bytes, compressed: b
     body = gzip.compress(data) if compressed else data
     with contextlib.suppress(COSInventoryCorruptReportError):
         read_body(body)
+
+
+_EVERY = (
+    b'1250000000,b,%E6%B8%85%2Fa,v1,True,False,1024,2022-11-20T02:53:38Z,Standard,"""e""",false,,age=18,7,x\r\n'
+    b"1250000000,b,c,,,,,,,,,,,,\n"
+) * 3
+
+
+@given(damaged(_EVERY))
+def test_a_damaged_row_of_any_column_is_rows_or_a_corrupt_report(text: bytes) -> None:
+    columns = (*BASE_FIELDS, *VERSION_FIELDS, *STANDARD_FIELDS, "x-cos-meta-a")
+    with contextlib.suppress(COSInventoryCorruptReportError):
+        for record in read_text(text, columns=columns):
+            record.tags()
+
+
+@given(damaged(gzip.compress(_EVERY, mtime=0)))
+def test_a_damaged_file_is_the_whole_of_it_or_a_corrupt_report(body: bytes) -> None:
+    columns = (*BASE_FIELDS, *VERSION_FIELDS, *STANDARD_FIELDS, "x-cos-meta-a")
+    whole = describe(gzip.compress(_EVERY, mtime=0))
+    with contextlib.suppress(COSInventoryCorruptReportError):
+        assert len(read_body(body, columns=columns, file=whole)) == 6

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 import json
 from typing import Any
@@ -14,36 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory import DataFile, Manifest, parse_manifest
 from airflow_provider_cosinv.inventory.manifest import as_data_file
-
-BUCKET = "example-inventory-destination-bucket-1250000000"
-FOLDER = "cos_bucket_inventory/1250000000/examplebucket/inventory01"
-KEY = f"{FOLDER}/20200501/manifest.json"
-MD5 = "7d40288a09c25b302ad6cb5fced54f35"
-
-# The sample of 436/30622.
-SAMPLE: dict[str, Any] = {
-    "sourceAppid": "1250000000",
-    "sourceBucket": "example-source-bucket",
-    "destinationAppid": "1250000000",
-    "destinationBucket": "example-inventory-destination-bucket",
-    "fileFormat": "CSV",
-    "listObjectCount": "13",
-    "listStorageSize": "7212835",
-    "filterObjectCount": "11",
-    "filterStorageSize": "7212834",
-    "fileSchema": "Appid, Bucket, Key, Size, LastModifiedDate, ETag, StorageClass, IsMultipartUploaded, "
-    "ReplicationStatus",
-    "files": [{"key": f"{FOLDER}/04d73d9debc73d9f0bf85af461abde6c.csv.gz", "size": "502", "md5Checksum": MD5}],
-}
-
-
-def parse_bytes(body: bytes, *, key: str = KEY) -> Manifest:
-    checksum = hashlib.md5(body).hexdigest()
-    return parse_manifest(body, bucket=BUCKET, region="ap-guangzhou", key=key, checksum=checksum)
-
-
-def parse(*, key: str = KEY, **changes: Any) -> Manifest:
-    return parse_bytes(json.dumps({**SAMPLE, **changes}).encode(), key=key)
+from tests.inventory.manifest_sample import BUCKET, FOLDER, KEY, MD5, SAMPLE, parse, parse_bytes
 
 
 def with_file(**changes: Any) -> Manifest:
@@ -257,50 +227,9 @@ def test_a_manifest_without_bucket_names_is_refused(side: str, name: object) -> 
     assert f"{side}Appid" in refusal(**{f"{side}Appid": [1]}).message
 
 
-_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-@given(st.data())
-def test_a_manifest_with_any_value_anywhere_is_read_or_refused_within_the_error_tree(data: st.DataObject) -> None:
-    document = copy.deepcopy(SAMPLE)
-    for _ in range(data.draw(st.integers(1, 3))):
-        target: Any = document
-        if document.get("files") == SAMPLE["files"] and data.draw(st.booleans()):
-            target = document["files"][0]
-        name = data.draw(st.sampled_from([*target, "MD5checksum", "inventoriedRecord"]))
-        if data.draw(st.booleans()):
-            target[name] = data.draw(_values)
-        else:
-            target.pop(name, None)
-    _read_or_refuse(json.dumps(document).encode())
-
-
-_BODY = json.dumps(SAMPLE).encode()
-
-
-@given(position=st.integers(0, len(_BODY)), length=st.integers(0, 50), inserted=st.binary(max_size=20))
-def test_a_damaged_manifest_is_read_or_refused_within_the_error_tree(
-    position: int, length: int, inserted: bytes
-) -> None:
-    _read_or_refuse(_BODY[:position] + inserted + _BODY[position + length :])
-
-
-def _read_or_refuse(body: bytes) -> None:
-    try:
-        manifest = parse_bytes(body)
-    except COSInventoryCorruptReportError as error:
-        str(error).encode()
-    else:
-        assert Manifest.from_dict(json.loads(json.dumps(manifest.as_dict()))) == manifest
-
-
 def manifest_of(sizes: list[int]) -> Manifest:
     files = [{"key": f"{FOLDER}/{n}.csv.gz", "size": size, "md5Checksum": MD5} for n, size in enumerate(sizes)]
-    return parse(files=files)
+    return parse(files=files, filterObjectCount=len(files))
 
 
 @given(sizes=st.lists(st.integers(0, 10**9), max_size=200), at_most=st.integers(1, 70))
@@ -333,6 +262,10 @@ def test_batches_do_not_depend_on_the_order_of_the_files(order: list[int]) -> No
     shuffled = Manifest.from_dict({**manifest.as_dict(), "files": [file.as_dict() for file in files]})
 
     assert shuffled.batches(at_most=4) == manifest.batches(at_most=4)
+
+
+def test_a_manifest_that_counts_rows_and_names_no_file_is_refused() -> None:
+    assert "11 rows and names no data file" in refusal(files=[]).message
 
 
 def test_a_report_without_files_has_no_batches() -> None:

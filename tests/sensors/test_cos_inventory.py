@@ -77,10 +77,14 @@ def test_a_report_that_came_while_no_triggerer_ran_is_found(cos):
 
 
 @every_mode
-@pytest.mark.parametrize("wrong", [{"inventory_id": "a b"}, {"inventory_id": "x"}], ids=["parameter", "forbidden"])
-def test_never_fail_skips_whatever_is_wrong(cos, mode, wrong):
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [({"inventory_id": "a b"}, "parameter: inventory_id"), ({"inventory_id": "x"}, "code: AccessDenied")],
+    ids=["parameter", "forbidden"],
+)
+def test_never_fail_skips_whatever_is_wrong_and_says_what(cos, mode, wrong, reason):
     cos.fault(method="GET", status=403, code="AccessDenied", times=None)
-    with pytest.raises(AirflowSkipException):
+    with pytest.raises(AirflowSkipException, match=reason):
         run_task(lambda: make_sensor(mode, bucket=SOURCE, never_fail=True, **wrong), make_context())
 
 
