@@ -240,9 +240,13 @@ class COSInventoryOperator(BaseOperator):
 
         search = job.search()
         interval = seconds(self.poll_interval, "poll_interval")
-        manifest = look_once(self.hook, StateLog(search=search, log=self.log), poll_interval=interval)
+        states = StateLog(search=search, log=self.log)
+        manifest = look_once(self.hook, states, poll_interval=interval)
         if manifest is not None:
             return self._result(context, job, manifest)
+        if time.time() >= deadline:
+            # Else the wait could go to and fro for ever: the triggerer sees the report, the worker cannot read it.
+            raise not_in_time(search, timeout=self._time_to_wait(), last=states.last)
         self.defer(
             trigger=COSInventoryTrigger(
                 search=search.as_dict(),

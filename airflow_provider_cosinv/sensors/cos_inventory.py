@@ -230,6 +230,9 @@ class COSInventorySensor(BaseSensorOperator):
         found = self.poke(context)
         if found.xcom_value is not None:
             return dict(found.xcom_value)
+        if time.time() >= deadline:
+            # Else the wait could go to and fro for ever: the triggerer sees the report, the worker cannot read it.
+            raise self._timed_out(context)
         self.defer(
             trigger=COSInventoryTrigger(
                 search=self._search(context).as_dict(),

@@ -233,3 +233,14 @@ def test_everything_that_people_template_is_a_template_field():
     )
     for name in COSInventoryOperator.template_fields:
         assert hasattr(make_operator(), name)
+
+
+def test_a_worker_that_cannot_read_what_the_triggerer_sees_ends_with_the_time(cos, impatient_retries):
+    done = make_operator(wait_for_completion=True, poll_interval=0.05).execute(make_context())
+    manifest = done.pop("manifest")
+    cos.fault(method="GET", status=500, times=None)
+    event = {"outcome": "found", "deadline": time.time() - 1, "job": done}
+    event |= {name: manifest[name] for name in ("manifest_key", "checksum")}
+    operator = make_operator(wait_for_completion=True, deferrable=True)
+    with pytest.raises(AirflowFailException, match="last seen: no answer"):
+        operator.resume_execution("execute_complete", {"event": event}, make_context())

@@ -69,6 +69,17 @@ class TestReportThatNeverComes:
         assert isinstance(raised.value.__cause__, TaskDeferralTimeout)
 
 
+def test_a_worker_that_cannot_read_what_the_triggerer_sees_ends_with_the_time(cos, impatient_retries):
+    job = submit()
+    there = run_task(lambda: make_sensor("poke", job=job), make_context()).result
+    cos.fault(method="GET", status=500, times=None)
+    event = {"outcome": "found", "deadline": time.time() - 1, "job": None}
+    event |= {name: there[name] for name in ("manifest_key", "checksum")}
+    sensor = make_sensor("deferrable", job=job)
+    with pytest.raises(AirflowSensorTimeout, match="last seen: no answer"):
+        sensor.resume_execution("execute_complete", {"event": event}, make_context())
+
+
 def test_a_report_that_came_while_no_triggerer_ran_is_found(cos):
     job = submit()
     there = run_task(lambda: make_sensor("poke", job=job), make_context()).result
