@@ -30,6 +30,15 @@ SAMPLE: dict[str, Any] = {
     "files": [{"key": f"{FOLDER}/04d73d9debc73d9f0bf85af461abde6c.csv.gz", "size": "502", "md5Checksum": MD5}],
 }
 
+# What a manifest of the first edition (2019) has beside columns and files.
+HISTORIC: dict[str, Any] = {
+    "sourceBucket": "example-source-bucket",
+    "destinationBucket": "example-inventory-destination-bucket",
+    "version": "2016-11-30",
+    "creationTimestamp": "1514944800000",
+    "fileFormat": "CSV",
+}
+
 
 def parse_bytes(body: bytes, *, key: str = KEY) -> Manifest:
     checksum = hashlib.md5(body).hexdigest()

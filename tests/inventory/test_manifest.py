@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory import DataFile, Manifest, parse_manifest
 from airflow_provider_cosinv.inventory.manifest import as_data_file
-from tests.inventory.manifest_sample import BUCKET, FOLDER, KEY, MD5, SAMPLE, parse, parse_bytes
+from tests.inventory.manifest_sample import BUCKET, FOLDER, HISTORIC, KEY, MD5, SAMPLE, parse, parse_bytes
 
 
 def with_file(**changes: Any) -> Manifest:
@@ -45,11 +45,7 @@ def test_the_sample_of_the_page_is_read() -> None:
 def test_the_first_generation_of_2019_is_read() -> None:
     names = ("a", "b")
     body = {
-        "sourceBucket": "example-source-bucket",
-        "destinationBucket": "example-inventory-destination-bucket",
-        "version": "2016-11-30",
-        "creationTimestamp": "1514944800000",
-        "fileFormat": "CSV",
+        **HISTORIC,
         "fileSchema": "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size",
         "files": [
             {"key": f"{FOLDER}/{name}.csv.gz", "size": 10, "MD5checksum": MD5, "inventoriedRecord": 7} for name in names

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory import STANDARD_FIELDS, DataFile, Manifest
 from airflow_provider_cosinv.inventory.fields import VERSION_FIELDS
-from tests.inventory.manifest_sample import FOLDER, SAMPLE, parse, parse_bytes
+from tests.inventory.manifest_sample import FOLDER, HISTORIC, SAMPLE, parse, parse_bytes
 from tests.inventory.strategies import damaged, json_values
 
 
@@ -92,11 +92,7 @@ def test_any_manifest_of_today_comes_back(
 @given(columns=_column_names, files=_files)
 def test_any_manifest_of_2019_comes_back(columns: list[str], files: list[tuple[str, int, str, int]]) -> None:
     body = {
-        "sourceBucket": "example-source-bucket",
-        "destinationBucket": "example-inventory-destination-bucket",
-        "version": "2016-11-30",
-        "creationTimestamp": "1514944800000",
-        "fileFormat": "CSV",
+        **HISTORIC,
         "fileSchema": ", ".join(columns),
         "files": [
             {"key": f"{FOLDER}/data/{name}", "size": size, "MD5checksum": md5, "inventoriedRecord": rows}
