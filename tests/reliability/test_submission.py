@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tenacity import nap
 
-from airflow_provider_cosinv.emulator.settings import EmulatorSettings
+from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.exceptions import (
     COSInventoryDuplicateError,
     COSInventoryPermissionError,
@@ -163,6 +163,11 @@ class TestATimeOut:
 
 
 class TestALostAnswerForAChosenId:
+    @pytest.fixture
+    def emulator_settings(self):
+        # In the minutes before midnight a retry looks for the report first: there is none yet, so that it asks COS.
+        return EmulatorSettings(post_rate=0, delivery=Delivery(seconds=3600))
+
     @each_loss
     def test_the_retry_knows_from_the_state_store_that_the_id_is_its_own(self, cos, monkeypatch, after, before):
         record_pauses(monkeypatch)

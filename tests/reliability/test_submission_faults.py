@@ -6,6 +6,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from socket import SO_LINGER, SOL_SOCKET, create_server, socket
 from struct import pack
 from threading import Thread
@@ -13,6 +14,7 @@ from threading import Thread
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryDuplicateError, COSInventoryTransientError
+from airflow_provider_cosinv.operators import submission
 from tests.conftest import DESTINATION, SOURCE
 from tests.cos.scripted_server import ScriptedServer
 from tests.cos.test_network import certificate  # noqa: F401  a fixture
@@ -120,6 +122,8 @@ def broken(request, cos, monkeypatch):
 @pytest.mark.parametrize("preflight", [True, False], ids=["preflight", "no-preflight"])
 def test_without_a_way_to_cos_nothing_is_submitted_until_a_retry_finds_one(cos, broken, monkeypatch, make, preflight):
     pauses = record_pauses(monkeypatch)
+    # In the minutes before midnight a first attempt without a store would look for a report before it submits.
+    monkeypatch.setattr(submission, "_SKEW", timedelta())
     context = make()
     failed = attempt(context, preflight=preflight)
     assert type(failed.error) is COSInventoryTransientError
