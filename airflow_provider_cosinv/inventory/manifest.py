@@ -149,6 +149,15 @@ def as_data_file(file: DataFile | Mapping[str, Any]) -> DataFile:
         ) from error
 
 
+def as_manifest(manifest: Manifest | Mapping[str, Any]) -> Manifest:
+    """
+    Return a manifest, given one or its JSON-able data.
+
+    :raises COSInventoryConfigurationError: where a key is missing or not of its type
+    """
+    return manifest if isinstance(manifest, Manifest) else Manifest.from_dict(manifest)
+
+
 def parse_manifest(body: bytes, *, bucket: str, region: str, key: str, checksum: str) -> Manifest:
     """
     Read and verify a ``manifest.json``, of today's shape or of the first (2019).

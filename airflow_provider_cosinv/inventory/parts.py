@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parquet parts of one report as the table ``inventory``. Comes with the extra ``table``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
+from airflow_provider_cosinv.inventory.engine import Engine
+from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
+from airflow_provider_cosinv.inventory.relation import Plan, Relation
+from airflow_provider_cosinv.inventory.sql import identifier, literal
+
+_METADATA = "cos_inventory"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartOrigin:
+    """
+    What a Parquet part was made of. It stands in the part's own metadata.
+
+    :param bucket: full name of the bucket that holds the report
+    :param source_bucket: full name of the bucket that was listed
+    :param manifest_key: key of the manifest
+    :param checksum: MD5 of the manifest, 32 hex digits
+    :param matched_objects: rows of the whole report; None in a manifest of the first generation
+    :param report_files: data files of the whole report
+    :param files: keys of the data files of this part
+    """
+
+    bucket: str
+    source_bucket: str
+    manifest_key: str
+    checksum: str
+    matched_objects: int | None
+    report_files: int
+    files: tuple[str, ...]
+
+    @classmethod
+    def of(cls, report: Manifest, files: Iterable[DataFile]) -> PartOrigin:
+        """Return the origin of a part."""
+        return cls(
+            bucket=report.bucket,
+            source_bucket=report.source_bucket,
+            manifest_key=report.manifest_key,
+            checksum=report.checksum,
+            matched_objects=report.matched_objects,
+            report_files=len(report.files),
+            files=tuple(file.key for file in files),
+        )
+
+    def options(self) -> str:
+        """Return the options of DuckDB's COPY that write a part with this origin: Parquet, zstd."""
+        text = json.dumps({**vars(self), "files": list(self.files)}, ensure_ascii=False, separators=(",", ":"))
+        return f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_METADATA}: {literal(text)}}}"
+
+
+class PartsTable(Relation):
+    """
+    The Parquet parts of one report as a table.
+
+    :param engine: where it lives
+    :param paths: of the parts, as DuckDB opens them
+    :param name: of the table
+    :param allow_partial: take some parts of a report, too
+    :param source_error: tells, after DuckDB failed, whether a path could not be read, and why
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        paths: Sequence[str],
+        name: str = "inventory",
+        allow_partial: bool = False,
+        source_error: Callable[[], Exception | None] = lambda: None,
+    ) -> None:
+        super().__init__(engine=engine, name=name)
+        self._source = source_error
+        self.paths = tuple(paths)
+        self.allow_partial = allow_partial
+        self._columns: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        self._prepare()
+        return self._columns
+
+    def open(self) -> PartOrigin:
+        """
+        Read what the parts say of themselves, and make the table.
+
+        :return: the origin of the parts together
+        :raises COSInventoryConfigurationError: where a part is none, or the parts are of different reports, or one of
+            the report's data files is missing or there twice
+        :raises COSInventoryCorruptReportError: where the parts have not as many rows as the report
+        """
+        origins = self._origins()
+        origin = _together(origins)
+        if not self.allow_partial:
+            self._check_whole(origin)
+        paths = f"[{', '.join(map(literal, self.paths))}]"
+        connection = self.engine.connection
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {identifier(self.name)} AS SELECT * FROM read_parquet({paths})"
+        )
+        described = connection.execute(f"DESCRIBE {identifier(self.name)}").fetchall()
+        self._columns = tuple(str(column[0]) for column in described)
+        return origin
+
+    def _prepare(self) -> None:
+        if not self._columns:
+            self.open()
+
+    def _run(self, statement: str, plan: Plan) -> list[tuple[Any, ...]]:  # noqa: ARG002  files can be read often
+        return self.engine.connection.execute(statement).fetchall()
+
+    def _source_error(self) -> Exception | None:
+        return self._source()
+
+    def _origins(self) -> dict[str, PartOrigin]:
+        if not self.paths:
+            raise COSInventoryConfigurationError(
+                "There are no parts.", parameter="parts", hint="Pass the output of COSInventoryToParquetOperator."
+            )
+        doubled = [path for path, times in Counter(self.paths).items() if times > 1]
+        if doubled:
+            raise COSInventoryConfigurationError(f"{doubled[0]} is named twice.", parameter="parts")
+        return {path: self._origin(path) for path in self.paths}
+
+    def _origin(self, path: str) -> PartOrigin:
+        import duckdb
+
+        try:
+            found = self.engine.connection.execute(
+                "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?", [path, _METADATA]
+            ).fetchall()
+        except duckdb.Error as error:
+            if source_error := self._source_error():
+                raise source_error from error
+            raise COSInventoryConfigurationError(
+                f"{path} cannot be read as Parquet: {error}",
+                parameter="parts",
+                hint="Run the task that writes it again.",
+            ) from error
+        if not found:
+            raise COSInventoryConfigurationError(
+                f"{path} does not say which report it was made of.",
+                parameter="parts",
+                hint="Only what COSInventoryToParquetOperator writes is a part of a report.",
+            )
+        return _origin_from(json.loads(found[0][0]))
+
+    def _check_whole(self, origin: PartOrigin) -> None:
+        missing = origin.report_files - len(origin.files)
+        if missing:
+            raise COSInventoryConfigurationError(
+                f"The parts hold {len(origin.files)} of the report's {origin.report_files} data files.",
+                parameter="parts",
+                bucket=origin.bucket,
+                key=origin.manifest_key,
+                hint="Pass the parts of all batches; or set allow_partial, where some are meant.",
+            )
+        if origin.matched_objects is None:
+            return
+        paths = f"[{', '.join(map(literal, self.paths))}]"
+        ((rows,),) = self.engine.connection.execute(
+            f"SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata({paths})"
+        ).fetchall()
+        if rows != origin.matched_objects:
+            raise COSInventoryCorruptReportError(
+                f"The parts have {rows} rows, the manifest says {origin.matched_objects}.",
+                bucket=origin.bucket,
+                key=origin.manifest_key,
+                hint="Take the inventory again, under a new id.",
+            )
+
+
+def _origin_from(data: Mapping[str, Any]) -> PartOrigin:
+    values = {name: data.get(name) for name in PartOrigin.__dataclass_fields__}
+    return PartOrigin(**{**values, "files": tuple(data["files"])})  # type: ignore[arg-type]  # what options() wrote
+
+
+def _together(origins: Mapping[str, PartOrigin]) -> PartOrigin:
+    first_path, first = next(iter(origins.items()))
+    files: dict[str, str] = {}
+    for path, origin in origins.items():
+        if (origin.bucket, origin.manifest_key, origin.checksum) != (first.bucket, first.manifest_key, first.checksum):
+            raise COSInventoryConfigurationError(
+                f"{first_path} and {path} are parts of different reports:"
+                f" cos://{first.bucket}/{first.manifest_key} and cos://{origin.bucket}/{origin.manifest_key}.",
+                parameter="parts",
+                hint="Pass the parts of one report. Two reports are compared with COSInventoryDiffOperator.",
+            )
+        for file in origin.files:
+            if file in files:
+                raise COSInventoryConfigurationError(
+                    f"{files[file]} and {path} both hold the data file {file}.",
+                    parameter="parts",
+                    hint="Pass each part once; where batches were cut anew, throw the old parts away.",
+                )
+            files[file] = path
+    return PartOrigin(**{**vars(first), "files": tuple(files)})

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A table named ``inventory`` that takes SQL, wherever its rows come from."""
+
+from __future__ import annotations
+
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.inventory.engine import Engine
+from airflow_provider_cosinv.inventory.sql import identifier, literal
+
+#: The plan of a statement, as DuckDB explains it in JSON.
+Plan: TypeAlias = dict[str, Any]
+
+_VIEW = "CREATE OR REPLACE TEMP VIEW cos_query AS\n"
+_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+# Of the types of a result, what JSON has no form for; all else is text.
+_ISO = "%Y-%m-%dT%H:%M:%S.%f+00:00"
+_NATIVE = re.compile(r"BOOLEAN|U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|FLOAT|DOUBLE|VARCHAR")
+_NESTED = re.compile(r"(?:MAP|STRUCT|UNION)\(.*|.*\]|JSON")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """
+    A small result.
+
+    :param columns: their names
+    :param rows: by the name of the column; JSON-able: a time is text of ISO 8601, a map is a dict
+    """
+
+    columns: tuple[str, ...]
+    rows: list[dict[str, Any]]
+
+
+class Relation(ABC):
+    """
+    A table that takes SQL.
+
+    :param engine: where it lives; one relation at a time runs a statement there
+    :param name: of the table
+    """
+
+    #: Whether ``inventory_encoded`` is there too, whose keys are still percent-encoded.
+    has_encoded = False
+
+    def __init__(self, *, engine: Engine, name: str = "inventory") -> None:
+        self.engine = engine
+        self.name = name
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+
+    @abstractmethod
+    def _run(self, statement: str, plan: Plan) -> list[tuple[Any, ...]]:
+        """
+        Run one statement, and return what it says of itself, such as its count of rows.
+
+        :param statement: whose effect counts once this returns
+        :param plan: of the query in it
+        """
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Make the table known to SQL, as far as a plan needs it."""
+
+    def _source_error(self) -> Exception | None:
+        """Return why the rows cannot be read, where that is why DuckDB failed."""
+        return None
+
+    def fetch(self, sql: str, *, max_rows: int) -> Rows:
+        """
+        Return the rows of a query.
+
+        :param sql: one SELECT; it sees the table
+        :param max_rows: that are returned at most
+        :raises COSInventoryConfigurationError: where the SQL is wrong, or there are more rows
+        :raises COSInventoryCorruptReportError: where what was read is not what the report says
+        """
+        plan = self._plan(sql)
+        with self._explained():
+            self._run(f"CREATE OR REPLACE TEMP TABLE cos_result AS FROM cos_query LIMIT {max_rows + 1}", plan)
+        connection = self.engine.connection
+        described = connection.execute("DESCRIBE cos_result").fetchall()
+        names = tuple(str(column[0]) for column in described)
+        readings = ", ".join(_reading(str(column[0]), str(column[1])) for column in described)
+        connection.execute("SET preserve_insertion_order = true")
+        found = connection.execute(f"SELECT {readings} FROM cos_result").fetchall()
+        connection.execute("SET preserve_insertion_order = false")
+        connection.execute("DROP TABLE cos_result")
+        if len(found) > max_rows:
+            raise COSInventoryConfigurationError(
+                f"The result has more than {max_rows} rows.",
+                parameter="max_rows",
+                hint="Aggregate, or add a LIMIT; or have the result written to a destination; or raise max_rows.",
+            )
+        nested = [bool(_NESTED.fullmatch(str(column[1]))) for column in described]
+        return Rows(
+            columns=names,
+            rows=[
+                {
+                    name: json.loads(value) if is_nested and value is not None else value
+                    for name, is_nested, value in zip(names, nested, row, strict=True)
+                }
+                for row in found
+            ],
+        )
+
+    def save(self, sql: str, path: Path, *, options: str) -> int:
+        """
+        Write the rows of a query to a local file.
+
+        :param sql: one SELECT; it sees the table
+        :param path: the file, which must not be there where it is not to be replaced
+        :param options: of DuckDB's COPY, such as ``FORMAT parquet, COMPRESSION zstd``
+        :return: rows
+        :raises COSInventoryConfigurationError: where the SQL is wrong
+        :raises COSInventoryCorruptReportError: where what was read is not what the report says; the file is to be
+            thrown away
+        """
+        plan = self._plan(sql)
+        with self._explained():
+            answer = self._run(f"COPY (FROM cos_query) TO {literal(str(path))} ({options})", plan)
+        return int(answer[0][0])
+
+    def _plan(self, sql: str) -> Plan:
+        """Make the view ``cos_query`` of the one query in a text, and return its plan."""
+        import duckdb
+
+        self._prepare()
+        connection = self.engine.connection
+        with self._explained():
+            statements = connection.extract_statements(sql)
+        kinds = ", ".join(statement.type.name for statement in statements)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise COSInventoryConfigurationError(
+                f"One SELECT is wanted, this is: {kinds or 'nothing'}.", parameter="sql"
+            )
+        with self._explained(lines_before=1):
+            connection.execute(_VIEW + sql)
+        ((_, plan),) = connection.execute("EXPLAIN (FORMAT JSON) FROM cos_query").fetchall()
+        return {"children": json.loads(plan)}
+
+    @contextmanager
+    def _explained(self, *, lines_before: int = 0) -> Iterator[None]:
+        import duckdb
+
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            raise COSInventoryConfigurationError(
+                f"DuckDB has not enough memory for this query: {error}",
+                parameter="memory_limit",
+                hint="Raise memory_limit, or give temp_directory a disk with more room.",
+            ) from error
+        except duckdb.Error as error:
+            if source_error := self._source_error():
+                raise source_error from error
+            text = _LINE.sub(lambda line: f"LINE {int(line[1]) - lines_before}:", str(error))
+            raise COSInventoryConfigurationError(
+                f"The SQL is wrong. {text}",
+                parameter="sql",
+                hint=f"The table {self.name} has the columns {', '.join(map(identifier, self.columns))}.",
+            ) from error
+
+
+def _reading(name: str, kind: str) -> str:
+    column = identifier(name)
+    if _NATIVE.fullmatch(kind):
+        return column
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"strftime({column}, '{_ISO}')"
+    if kind.startswith("DECIMAL"):
+        return f"{column}::DOUBLE"
+    if _NESTED.fullmatch(kind):
+        return f"to_json({column})::VARCHAR"
+    return f"{column}::VARCHAR"
