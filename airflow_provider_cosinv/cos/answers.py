@@ -42,6 +42,9 @@ _CLASS_BY_CODE: Mapping[str, type[COSInventoryError]] = {
     _DUPLICATE: COSInventoryDuplicateError,
     "SlowDown": COSInventoryThrottledError,
     "RequestTimeout": COSInventoryTransientError,
+    # Also below a 200, where joining the parts of an upload fails after COS began to answer.
+    "InternalError": COSInventoryTransientError,
+    "ServiceUnavailable": COSInventoryTransientError,
     # 400, but about who asks.
     "ExpiredToken": COSInventoryPermissionError,
     "InvalidToken": COSInventoryPermissionError,

@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One download that survives cuts: it goes on where it stopped, and only in the same object."""
+"""One download that survives cuts: it goes on where it stopped, and only in the same object; and parts of an object."""
 
 from __future__ import annotations
 
 import re
+from io import BytesIO
 
 import requests
 
-from airflow_provider_cosinv.cos.answers import Answer, check_success, cut_short, details_of
+from airflow_provider_cosinv.cos.answers import Answer, check_success, cut_short, details_of, unquoted
 from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import GET_OBJECT, COSRequest
 from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.cos.transport import READ_ERRORS, Transport, headers_of
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryRequestError
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _OK = 200
 _PARTIAL = 206
-_PRECONDITION_FAILED = 412
-_RANGE_NOT_SATISFIABLE = 416
+# Precondition failed, range not satisfiable: what If-Match held for is gone.
+_REPLACED = (412, 416)
 _ERROR_BODY = 64 * 1024
+_PIECE = 256 * 1024
 
 
 class Download:
@@ -100,19 +102,17 @@ class Download:
         return response, answer
 
     def _judge(self, response: requests.Response) -> Answer:
-        status = response.status_code
-        body = b"" if status in (_OK, _PARTIAL) else _error_body(response)
-        answer = Answer(status=status, headers=headers_of(response), body=body)
-        if self._offset and status in (_PRECONDITION_FAILED, _RANGE_NOT_SATISFIABLE):
-            raise self._replaced(answer)
+        answer = _answer_of(response)
+        if self._offset and answer.status in _REPLACED:
+            raise _replaced(answer, self._request)
         check_success(answer, self._request, region=self._settings.region)
         if not self._offset:
             self._etag = answer.headers.get("etag")
             self._size = answer.content_length()
             return answer
         if self._etag != answer.headers.get("etag"):
-            raise self._replaced(answer)
-        if status == _PARTIAL:
+            raise _replaced(answer, self._request)
+        if answer.status == _PARTIAL:
             self._check_range(answer)
         else:
             # Something between does not know ranges and sends the whole object again.
@@ -122,17 +122,13 @@ class Download:
     def _check_range(self, answer: Answer) -> None:
         found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
         if not found or int(found[1]) != self._offset:
-            raise COSInventoryRequestError(
-                f"COS was asked for the object from byte {self._offset} on and sent another part.",
-                hint="Check endpoint_url and proxies: what answered may not be COS.",
-                **details_of(answer, self._request),
-            )
-        if found[2] != "*" and self._size is not None and int(found[2]) != self._size:
-            raise self._replaced(answer)
+            raise _another_part(answer, self._request)
+        if found[3] != "*" and self._size is not None and int(found[3]) != self._size:
+            raise _replaced(answer, self._request)
 
     def _skip(self, response: requests.Response, answer: Answer) -> None:
         if self._size is not None and answer.content_length() not in (None, self._size):
-            raise self._replaced(answer)
+            raise _replaced(answer, self._request)
         missing = self._offset
         while missing:
             try:
@@ -143,12 +139,62 @@ class Download:
                 raise cut_short(answer, self._request)
             missing -= len(piece)
 
-    def _replaced(self, answer: Answer) -> COSInventoryCorruptReportError:
-        return COSInventoryCorruptReportError(
-            "The object was replaced while it was read.",
-            hint="Read it again from the start; a report that changes is not finished, or written by two.",
-            **details_of(answer, self._request),
-        )
+
+def read_range(
+    transport: Transport,
+    settings: ClientSettings,
+    *,
+    bucket: str,
+    key: str,
+    start: int,
+    length: int,
+    if_match: str | None,
+) -> bytes:
+    """
+    Return some bytes of an object, in one request: all of them or none.
+
+    :param start: offset of the first
+    :param length: how many, at least 1; the object must have them
+    :param if_match: ETag, without quotes, of the object that they must be of
+    :raises COSInventoryTransientError: where the connection was cut
+    :raises COSInventoryCorruptReportError: where the object is not that one any more
+    :raises COSInventoryError: of the class for any other answer of COS
+    """
+    headers = {"Range": f"bytes={start}-{start + length - 1}"}
+    if if_match is not None:
+        headers["If-Match"] = f'"{if_match}"'
+    request = COSRequest(operation=GET_OBJECT, bucket=bucket, key=key, headers=headers)
+    response = transport.open(request)
+    try:
+        answer = _answer_of(response)
+        if if_match is not None and answer.status in _REPLACED:
+            raise _replaced(answer, request)
+        check_success(answer, request, region=settings.region)
+        if if_match is not None and unquoted(answer.headers.get("etag")) != if_match:
+            raise _replaced(answer, request)
+        found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+        if answer.status != _PARTIAL or not found or (int(found[1]), int(found[2])) != (start, start + length - 1):
+            raise _another_part(answer, request)
+        # It grows without a second copy, which matters where threads read many megabytes each.
+        body = BytesIO()
+        while (missing := length - body.tell()) and (
+            piece := response.raw.read(min(missing, _PIECE), decode_content=False)
+        ):
+            body.write(piece)
+    except READ_ERRORS as error:
+        raise network_error(error, request, settings) from error
+    finally:
+        response.close()
+    if missing:
+        raise cut_short(answer, request)
+    return body.getvalue()
+
+
+def _answer_of(response: requests.Response) -> Answer:
+    """Return an answer whose body is unread where it is a success."""
+    status = response.status_code
+    body = b"" if status in (_OK, _PARTIAL) else _error_body(response)
+    return Answer(status=status, headers=headers_of(response), body=body)
 
 
 def _error_body(response: requests.Response) -> bytes:
@@ -157,3 +203,20 @@ def _error_body(response: requests.Response) -> bytes:
     except READ_ERRORS:
         return b""
     return body
+
+
+def _replaced(answer: Answer, request: COSRequest) -> COSInventoryCorruptReportError:
+    return COSInventoryCorruptReportError(
+        "The object was replaced while it was read.",
+        hint="Read it again from the start; a report that changes is not finished, or written by two.",
+        **details_of(answer, request),
+    )
+
+
+def _another_part(answer: Answer, request: COSRequest) -> COSInventoryRequestError:
+    asked = request.headers.get("Range", "")
+    return COSInventoryRequestError(
+        f"COS was asked for a part of the object ({asked}) and sent another part.",
+        hint="Check endpoint_url and proxies: what answered may not be COS.",
+        **details_of(answer, request),
+    )

@@ -15,6 +15,9 @@ _LATER = "COS failed for now: try again later; where it lasts, ask Tencent with 
 _REGION = "Check the region and the domain suffix of the connection: a bucket answers only in its own region."
 _BUCKET = "Check the bucket's name with its APPID, and the region {region}: a bucket answers only in its own region."
 _DENIED = "Allow the caller {actions}, in CAM or in the policy of the bucket."
+_PARTS = (
+    "The parts are not those that were sent, as where something else writes the same upload: send the object again."
+)
 _REGIONAL = "Use the regional domain of the bucket, not the one of global acceleration."
 
 # By Code; also looked for in the Message below a plain AccessDenied, where COS may put the reason.
@@ -46,6 +49,11 @@ _BY_CODE = {
     "MalformedXML": "COS could not read the configuration; an endpoint_url other than COS may not know this call.",
     "InvalidDigest": "Something between here and COS changed the Content-MD5 header.",
     "BadDigest": "The body arrived changed: look for a proxy that rewrites requests, then send it again.",
+    "InvalidRange": "Ask for bytes that the object has.",
+    "InvalidPart": _PARTS,
+    "InvalidPartOrder": _PARTS,
+    "EntityTooSmall": _PARTS,
+    "EntityTooLarge": "An object has at most 5 GB in one request, and about 48 TB in parts.",
     "InvalidBucketName": _BUCKET,
     "InvalidRegionName": _REGION,
     "TargetBucketNameInvalid": "Write the destination bucket as name-APPID.",

@@ -3,23 +3,21 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from airflow_provider_cosinv.cos import operations
 from airflow_provider_cosinv.cos.answers import (
     PAGE_LIMIT,
-    Answer,
     check_success,
     cut_short,
     object_info,
     too_long,
 )
-from airflow_provider_cosinv.cos.caller import Caller, unusable_page
-from airflow_provider_cosinv.cos.download import Download
+from airflow_provider_cosinv.cos.caller import unusable_page
+from airflow_provider_cosinv.cos.download import Download, read_range
 from airflow_provider_cosinv.cos.listing import entries, next_marker
+from airflow_provider_cosinv.cos.multipart import UploadCalls
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.results import BucketInfo, CommonPrefix, ListedObject, ObjectContent, ObjectInfo
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
@@ -30,8 +28,13 @@ CHUNK_SIZE = 1024 * 1024
 _MAX_KEYS = 1000
 
 
-class ObjectCalls(Caller):
+class ObjectCalls(UploadCalls):
     """Buckets and their objects."""
+
+    @property
+    def region(self) -> str:
+        """The region whose buckets this client talks to."""
+        return self._settings.region
 
     def list_buckets(self) -> list[str]:
         """
@@ -84,6 +87,37 @@ class ObjectCalls(Caller):
 
         return self._retrying(attempt)
 
+    def get_range(self, bucket: str, key: str, *, start: int, length: int, if_match: str | None = None) -> bytes:
+        """
+        Return some bytes of an object as it is stored (436/7753).
+
+        Needs ``name/cos:GetObject``. Threads read ranges of one object at the same time.
+
+        :param start: offset of the first, from 0
+        :param length: how many; the object must have them all
+        :param if_match: ETag of the object that they must be of, as :meth:`head_object` tells it
+        :raises COSInventoryCorruptReportError: where the object is not that one any more
+        :raises COSInventoryRequestError: where what answers sends something else than these bytes
+        """
+        if start < 0 or length < 0:
+            raise COSInventoryConfigurationError(
+                f"There are no {length} bytes from byte {start} on.", bucket=bucket, key=key, parameter="start"
+            )
+        if length == 0:
+            # HTTP has no range without bytes.
+            return b""
+        return self._retrying(
+            lambda: read_range(
+                self._transport,
+                self._settings,
+                bucket=bucket,
+                key=key,
+                start=start,
+                length=length,
+                if_match=if_match,
+            )
+        )
+
     def stream_object(self, bucket: str, key: str, *, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
         """
         Yield the bytes of an object as it is stored, in bounded memory (436/7753).
@@ -114,28 +148,8 @@ class ObjectCalls(Caller):
         :param content_type: kept with the object
         :return: size, ETag and server time
         """
-        start = 0 if isinstance(body, bytes) else body.tell()
-        size, md5 = _measure(body)
-        headers = {"Content-MD5": md5}
-        if content_type:
-            headers["Content-Type"] = content_type
-        request = COSRequest(
-            operation=operations.PUT_OBJECT,
-            bucket=bucket,
-            key=key,
-            headers=headers,
-            # An empty file would be sent in chunks, without a length.
-            body=body if size else b"",
-        )
-
-        def attempt() -> Answer:
-            if not isinstance(body, bytes):
-                body.seek(start)
-            return self._send(request)
-
-        answer = self._retrying(attempt)
-        info = object_info(answer)
-        return ObjectInfo(size=size, etag=info.etag, last_modified=None, server_time=info.server_time)
+        headers = {"Content-Type": content_type} if content_type else {}
+        return self._put(COSRequest(operation=operations.PUT_OBJECT, bucket=bucket, key=key, headers=headers), body)
 
     def list_objects(
         self, bucket: str, *, prefix: str = "", delimiter: str | None = None, max_keys: int = _MAX_KEYS
@@ -176,17 +190,3 @@ class ObjectCalls(Caller):
             if following == marker:
                 raise unusable_page(answer, request, "the next page is the one before")
             marker = following
-
-
-def _measure(body: bytes | BinaryIO) -> tuple[int, str]:
-    """Return the bytes that will be sent and their MD5 in base64."""
-    md5 = hashlib.md5(usedforsecurity=False)
-    size = 0
-    if isinstance(body, bytes):
-        md5.update(body)
-        size = len(body)
-    else:
-        while piece := body.read(CHUNK_SIZE):
-            md5.update(piece)
-            size += len(piece)
-    return size, base64.b64encode(md5.digest()).decode()

@@ -48,6 +48,11 @@ HEAD_OBJECT = Operation("HEAD Object", "HEAD", "name/cos:HeadObject")
 GET_OBJECT = Operation("GET Object", "GET", "name/cos:GetObject")
 PUT_OBJECT = Operation("PUT Object", "PUT", "name/cos:PutObject")
 LIST_OBJECTS = Operation("GET Bucket (List Objects)", "GET", "name/cos:GetBucket")
+# Pages: 436/7746, 7750, 7742, 7740.
+INITIATE_MULTIPART_UPLOAD = Operation("Initiate Multipart Upload", "POST", "name/cos:InitiateMultipartUpload")
+UPLOAD_PART = Operation("Upload Part", "PUT", "name/cos:UploadPart")
+COMPLETE_MULTIPART_UPLOAD = Operation("Complete Multipart Upload", "POST", "name/cos:CompleteMultipartUpload")
+ABORT_MULTIPART_UPLOAD = Operation("Abort Multipart Upload", "DELETE", "name/cos:AbortMultipartUpload")
 
 INVENTORY_OPERATIONS = (POST_INVENTORY, PUT_INVENTORY, GET_INVENTORY, LIST_INVENTORY, DELETE_INVENTORY)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from airflow_provider_cosinv.emulator import bucket_api, inventory_api, object_api
+from airflow_provider_cosinv.emulator import bucket_api, inventory_api, multipart_api, object_api
 from airflow_provider_cosinv.emulator.emulation import Emulation
 from airflow_provider_cosinv.emulator.errors import COSError
 from airflow_provider_cosinv.emulator.messages import COSRequest, Reply
@@ -48,14 +48,18 @@ _OBJECT = {
     ("GET", "tagging"): Action("GetObjectTagging", object_api.get_object_tagging),
     ("PUT", "tagging"): Action("PutObjectTagging", object_api.put_object_tagging),
     ("DELETE", "tagging"): Action("DeleteObjectTagging", object_api.delete_object_tagging),
+    ("POST", "uploads"): Action("InitiateMultipartUpload", multipart_api.initiate_multipart_upload),
+    ("PUT", "uploadId"): Action("UploadPart", multipart_api.upload_part),
+    ("POST", "uploadId"): Action("CompleteMultipartUpload", multipart_api.complete_multipart_upload, slow=True),
+    ("DELETE", "uploadId"): Action("AbortMultipartUpload", multipart_api.abort_multipart_upload),
 }
 
-_KNOWN = ("inventory", "versioning", "versions", "location", "delete", "tagging")
+_MULTIPART = ("uploads", "uploadId")
+_KNOWN = ("inventory", "versioning", "versions", "location", "delete", "tagging", *_MULTIPART)
 # Sub-resources that COS has and the emulator has not.
 _UNKNOWN = frozenset(
     {"accelerate", "acl", "append", "cors", "domain", "encryption", "intelligenttiering", "lifecycle", "logging"}
-    | {"object-lock", "origin", "policy", "referer", "replication", "restore", "select", "uploadId", "uploads"}
-    | {"website"}
+    | {"object-lock", "origin", "policy", "referer", "replication", "restore", "select", "website"}
 )
 
 
@@ -88,6 +92,8 @@ def find_action(request: COSRequest) -> Action:
     try:
         return table[request.method, resource]
     except KeyError:
+        if resource in _MULTIPART:
+            raise COSError("NotImplemented", "The emulator does not list uploads and parts.") from None
         raise COSError("MethodNotAllowed") from None
 
 

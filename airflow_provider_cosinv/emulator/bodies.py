@@ -7,7 +7,7 @@ import hashlib
 import os
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -54,6 +54,24 @@ class FileBody:
             while length > 0 and (chunk := file.read(min(CHUNK, length))):
                 length -= len(chunk)
                 yield chunk
+
+
+class JoinedBody:
+    """Bodies one after the other, each with its size in bytes."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Sequence[tuple[Body, int]]) -> None:
+        self._parts = tuple(parts)
+
+    def read(self, start: int, length: int) -> Iterator[bytes]:
+        """Yield the bytes of each body that has some of them."""
+        for body, size in self._parts:
+            here = min(size - start, length)
+            if here > 0:
+                yield from body.read(start, here)
+                length -= here
+            start = max(start - size, 0)
 
 
 EMPTY = MemoryBody(b"")

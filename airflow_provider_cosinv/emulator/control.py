@@ -76,6 +76,7 @@ def describe(emulation: Emulation) -> dict[str, Any]:
                 "accepts_reports": bucket.accepts_reports,
                 "objects": objects,
                 "bytes": size,
+                "uploads": len(emulation.uploads.of(bucket.name)),
                 "accepted_posts": emulation.inventories.accepted_posts(bucket.name),
                 "rules": [rule.inventory_id for rule in emulation.inventories.rules(bucket)],
             }

@@ -13,6 +13,7 @@ from airflow_provider_cosinv.emulator.jobs import Jobs
 from airflow_provider_cosinv.emulator.objects import Catalogue
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
 from airflow_provider_cosinv.emulator.store import Store
+from airflow_provider_cosinv.emulator.uploads import Uploads
 
 
 class Emulation:
@@ -30,6 +31,7 @@ class Emulation:
         self.faults = Faults()
         self.spool = Spool()
         self.store = Store()
+        self.uploads = Uploads()
         self.jobs = Jobs(settings=settings, clock=self.clock, store=self.store, spool=self.spool, faults=self.faults)
         self.inventories = Inventories(settings=settings, store=self.store, jobs=self.jobs)
 

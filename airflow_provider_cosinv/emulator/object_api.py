@@ -25,21 +25,13 @@ _MAX_KEY_BYTES = 850
 def put_object(emulation: Emulation, request: COSRequest) -> Reply:
     """Store an object."""
     bucket = emulation.store.find(request.bucket, region=request.target.region)
-    if len(request.key.encode()) > _MAX_KEY_BYTES:
-        raise COSError("KeyTooLong", f"A key has at most {_MAX_KEY_BYTES} bytes.")
-    storage_class = request.headers.get("x-cos-storage-class", "STANDARD")
-    if not _STORAGE_CLASS.fullmatch(storage_class):
-        raise COSError("InvalidStorageClass", f"{storage_class!r} is no storage class.")
+    facts = new_object(request)
     stored = bucket.put(
-        ObjectVersion(
-            key=request.key,
+        facts._replace(
             size=request.body.size,
             last_modified=emulation.clock.now(),
             etag=request.body.md5.hex(),
             body=request.body.content,
-            storage_class=storage_class,
-            tags=parse_tags(request.headers.get("x-cos-tagging", "")),
-            headers=_stored_headers(request),
             crc64=request.body.crc64,
         )
     )
@@ -47,6 +39,28 @@ def put_object(emulation: Emulation, request: COSRequest) -> Reply:
     if stored.version_id:
         headers["x-cos-version-id"] = stored.version_id
     return Reply(headers=headers)
+
+
+def new_object(request: COSRequest) -> ObjectVersion:
+    """
+    Return what a request that begins an object says of it, without its bytes.
+
+    :raises COSError: where key, storage class or tags are not valid
+    """
+    if len(request.key.encode()) > _MAX_KEY_BYTES:
+        raise COSError("KeyTooLong", f"A key has at most {_MAX_KEY_BYTES} bytes.")
+    storage_class = request.headers.get("x-cos-storage-class", "STANDARD")
+    if not _STORAGE_CLASS.fullmatch(storage_class):
+        raise COSError("InvalidStorageClass", f"{storage_class!r} is no storage class.")
+    return ObjectVersion(
+        key=request.key,
+        size=0,
+        last_modified=0,
+        etag="",
+        storage_class=storage_class,
+        tags=parse_tags(request.headers.get("x-cos-tagging", "")),
+        headers=_stored_headers(request),
+    )
 
 
 def get_object(emulation: Emulation, request: COSRequest) -> Reply:
@@ -59,11 +73,12 @@ def get_object(emulation: Emulation, request: COSRequest) -> Reply:
             headers[name] = override
     if _unchanged(request, version):
         return Reply(status=304, headers=headers)
-    start, length = _range(request.headers.get("range", ""), version.size)
-    if length != version.size or start:
-        headers["content-range"] = f"bytes {start}-{start + length - 1}/{version.size}"
-        return Reply(status=206, headers=headers, content=version.body, start=start, length=length)
-    return Reply(headers=headers, content=version.body, length=version.size)
+    part = _range(request.headers.get("range", ""), version.size)
+    if part is None:
+        return Reply(headers=headers, content=version.body, length=version.size)
+    start, length = part
+    headers["content-range"] = f"bytes {start}-{start + length - 1}/{version.size}"
+    return Reply(status=206, headers=headers, content=version.body, start=start, length=length)
 
 
 def delete_object(emulation: Emulation, request: COSRequest) -> Reply:
@@ -166,11 +181,12 @@ def _names(header: str, etag: str) -> bool:
     return any(one.strip().strip('"') in (etag, "*") for one in header.split(","))
 
 
-def _range(header: str, size: int) -> tuple[int, int]:
+def _range(header: str, size: int) -> tuple[int, int] | None:
+    """Return offset and length of the part that is asked for; None where none is."""
     match = _RANGE.fullmatch(header.strip())
     if not match or (not match[1] and not match[2]):
         # What is no range of bytes is ignored, as HTTP has it.
-        return 0, size
+        return None
     if match[1]:
         start = int(match[1])
         end = min(int(match[2]), size - 1) if match[2] else size - 1
@@ -178,7 +194,7 @@ def _range(header: str, size: int) -> tuple[int, int]:
         start = max(size - int(match[2]), 0)
         end = size - 1
     if match[1] and match[2] and int(match[2]) < start:
-        return 0, size
+        return None
     if start >= size or end < start:
         raise COSError("InvalidRange", headers={"content-range": f"bytes */{size}"})
     return start, end - start + 1
