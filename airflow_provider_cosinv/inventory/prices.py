@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What storage costs, and what an inventory costs, at the prices that the user gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.inventory.query_source import Source
+from airflow_provider_cosinv.inventory.query_sums import Sum, class_group, object_sums, summed
+from airflow_provider_cosinv.inventory.sql import literal
+
+#: Bytes of the GB that storage is billed by: 1,024 MB (436/40099).
+GB = 1024**3
+
+_MILLION = 1_000_000
+
+
+def storage_cost(source: Source, *, prices: Mapping[str, float], minimum_bytes: Mapping[str, int]) -> str:
+    """What a month of storage costs, by storage class."""
+    sums = [*object_sums(source), Sum("billed_bytes", _billed_bytes(source, minimum_bytes))]
+    price = _by_class("storage_class", {name: f"{literal(repr(price))}::DOUBLE" for name, price in prices.items()})
+    return (
+        f"{summed([class_group()], sums)}, costs AS (\n"
+        f"  SELECT *, billed_bytes / {GB} AS billed_gb, {price} AS price,"
+        " CASE WHEN billed_bytes = 0 THEN 0 ELSE billed_gb * price END AS cost\n"
+        "  FROM sums\n)\n"
+        "SELECT *, CASE WHEN bool_and(cost IS NOT NULL) OVER () THEN sum(cost) OVER () END AS total_cost\n"
+        "FROM costs\nORDER BY cost DESC NULLS FIRST, storage_class NULLS LAST"
+    )
+
+
+def _billed_bytes(source: Source, minimum_bytes: Mapping[str, int]) -> str:
+    if not minimum_bytes:
+        return "sum(Size)"
+    least = _by_class("StorageClass", {name: str(least) for name, least in minimum_bytes.items()})
+    # A delete marker is nothing that is stored, whatever COS writes for its size.
+    stored = "Size IS NOT NULL AND IsDeleteMarker IS NOT TRUE" if source.has("IsDeleteMarker") else "Size IS NOT NULL"
+    return f"sum(greatest(Size, {least})) FILTER (WHERE {stored})"
+
+
+def _by_class(column: str, values: Mapping[str, str]) -> str:
+    whens = " ".join(f"WHEN {literal(name)} THEN {value}" for name, value in values.items())
+    return f"CASE upper(replace({column}, '_', '')) {whens} END"
+
+
+def inventory_bill(listed_objects: int, price_per_million: Decimal | float | str) -> Decimal:
+    """
+    Return what COS bills for an inventory: the objects that it listed, by the million (436/32534).
+
+    COS bills what was listed, not what passed the filter and is in the report. What it rounds to is not documented;
+    nothing is rounded here. The report's storage and the requests for it are billed like any object's.
+
+    :param listed_objects: of the manifest: ``manifest["listed_objects"]``
+    :param price_per_million: of a million objects, in any currency; text or a Decimal is exact
+    :raises COSInventoryConfigurationError: where one of them is no number, or negative
+    """
+    if isinstance(listed_objects, bool) or not isinstance(listed_objects, int) or listed_objects < 0:
+        raise COSInventoryConfigurationError(
+            f"{listed_objects!r} is no count of objects.",
+            parameter="listed_objects",
+            hint='Give manifest["listed_objects"]; a manifest of the first shape (2019) has none.',
+        )
+    try:
+        price = Decimal(str(price_per_million))
+    except InvalidOperation:
+        price = Decimal("NaN")
+    if not price.is_finite() or price < 0:
+        raise COSInventoryConfigurationError(
+            f"{price_per_million!r} is no price.",
+            parameter="price_per_million",
+            hint='Give a number, such as "0.0027".',
+        )
+    return price * listed_objects / _MILLION
