@@ -1,4 +1,5 @@
-# What each target needs, it sets up itself: Python 3.11 with venv, make and a package index are enough.
+# What each target needs, it sets up itself: Python 3.11 with venv, make and a package index are enough; make system
+# also needs Debian (or its kin), and root or sudo if packages are missing.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,15 +7,17 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints/develop.txt
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint types unit benchmark soak constraints clean
+.PHONY: help demo test lint types unit system benchmark benchmark-table soak constraints clean
 
 help:
-	@echo "make demo         the main job on the emulator, with a real Airflow; no account needed"
-	@echo "make test         lint, types, tests"
-	@echo "make benchmark    the figures that the documents quote"
-	@echo "make soak         200 inventories under random faults and kills, with a real Airflow"
-	@echo "make constraints  resolve the pinned versions again"
-	@echo "make clean        remove what the other targets made"
+	@echo "make demo             the main job on the emulator, with a real Airflow; no account needed"
+	@echo "make test             lint, types, and all tests but those of make system"
+	@echo "make system           tests/system: Airflow with two Celery workers, Redis and PostgreSQL"
+	@echo "make benchmark        a report of a million objects, start to end"
+	@echo "make benchmark-table  5,000,000 rows to Parquet and SQL, beside other engines"
+	@echo "make soak             200 inventories under random faults and kills, with a real Airflow"
+	@echo "make constraints      resolve the pinned versions again"
+	@echo "make clean            remove what the other targets made"
 
 # uv resolves and links in seconds what takes pip a minute; it comes from the package index like all else.
 $(READY): pyproject.toml $(CONSTRAINTS)
@@ -23,6 +26,11 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --editable '.[dev,table]'
+	@touch $@
+
+# The same with one more extra, such as $(READY)-system.
+$(READY)-%: $(READY)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --editable '.[dev,table,$*]'
 	@touch $@
 
 demo: $(READY)
@@ -37,11 +45,19 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
+# tests/system needs servers: make system.
 unit: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/system
+
+system: $(READY)-system
+	sh tests/system/install.sh
+	$(BIN)/python -m pytest tests/system
 
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks.million_objects
+
+benchmark-table: $(READY)-benchmark
+	$(BIN)/python -m benchmarks.table
 
 soak: $(READY)
 	$(BIN)/python -m benchmarks.soak

@@ -84,6 +84,8 @@ class AirflowDeployment:
     :param executor: name of the executor.
     :param parallelism: how many tasks run at once.
     :param database_url: SQLAlchemy URL; default: a SQLite file in the home.
+    :param workers: more processes by name, and the command line of ``airflow`` for each, such as Celery's workers;
+        they are started with the components and are not waited for.
     :param timeout: seconds within which every component must be healthy.
     """
 
@@ -96,6 +98,7 @@ class AirflowDeployment:
         executor: str = "LocalExecutor",
         parallelism: int = 2,
         database_url: str | None = None,
+        workers: Mapping[str, Sequence[str]] | None = None,
         timeout: float = 120.0,
     ) -> None:
         self.home = home.absolute()
@@ -104,6 +107,7 @@ class AirflowDeployment:
         self.executor = executor
         self.parallelism = parallelism
         self.database_url = database_url
+        self.commands = {**COMMANDS, **(workers or {})}
         self.timeout = timeout
         self.started_at = datetime.now(timezone.utc)
         self._stack = contextlib.ExitStack()
@@ -135,7 +139,7 @@ class AirflowDeployment:
             self.home.mkdir(parents=True, exist_ok=True)
             self._lock(stack)
             self._processes = stack.enter_context(ProcessSet(log_folder=self.home / "components"))
-            port = _free_port()
+            port = free_port()
             self._client = AirflowClient(
                 url=f"http://127.0.0.1:{port}",
                 read_task_log=lambda *task: self.task_log(*task[:3], map_index=task[3]),
@@ -155,7 +159,7 @@ class AirflowDeployment:
             self._migrate(database_url)
             self.started_at = datetime.now(timezone.utc)
             stack.callback(self._stop_components)
-            for name in COMMANDS:
+            for name in self.commands:
                 self._start(name)
             self._stack = stack.pop_all()
 
@@ -202,7 +206,7 @@ class AirflowDeployment:
         self.wait_until_healthy((name,))
 
     def start_another(self, component: str, *, name: str) -> None:
-        """Start one more process of a component, under a name of its own for :meth:`kill`; it is not waited for."""
+        """Start one more process of a component or worker, named for :meth:`kill`; it is not waited for."""
         self._start(name, component=component)
 
     def kill(self, name: str) -> None:
@@ -293,13 +297,13 @@ class AirflowDeployment:
         self._started[name] = datetime.now(timezone.utc)
         self.processes.start(
             name,
-            [_airflow_command(), *COMMANDS[component or name]],
+            [_airflow_command(), *self.commands[component or name]],
             environment=self._component_environment,
             folder=self.home,
         )
 
     def _stop_components(self) -> None:
-        self.processes.stop([name for name in COMMANDS if name != "api-server"])
+        self.processes.stop([name for name in self.commands if name != "api-server"])
         self.processes.stop(["api-server"], grace=API_SERVER_GRACE)
 
     def _lock(self, stack: contextlib.ExitStack) -> None:
@@ -348,7 +352,8 @@ def _airflow_command() -> Path:
     return command
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -101,6 +101,14 @@ class ProcessSet:
         """Every live process of this set: the named ones and all their descendants."""
         return reaper.members(self.token)
 
+    def tree(self, name: str) -> list[psutil.Process]:
+        """A process and all its descendants; nothing where it has ended."""
+        try:
+            root = psutil.Process(self._processes[name].pid)
+            return [root, *root.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
     def freeze(self, name: str) -> None:
         """Stop a process, without its descendants, until :meth:`thaw`."""
         self._processes[name].send_signal(signal.SIGSTOP)
@@ -112,10 +120,7 @@ class ProcessSet:
     def kill(self, name: str) -> None:
         """End a process and all its descendants with SIGKILL, as when their machine loses power."""
         process = self._processes[name]
-        tree: list[psutil.Process] = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            root = psutil.Process(process.pid)
-            tree = [root, *root.children(recursive=True)]
+        tree = self.tree(name)
         reaper.signal_all(tree, signal.SIGKILL)
         process.wait()
         reaper.wait_until_gone(tree, timeout=5.0)

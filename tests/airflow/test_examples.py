@@ -56,6 +56,20 @@ def wait_for_first_run(airflow, dag_id):
     raise AssertionError(f"{dag_id} was not started by the asset's event")
 
 
+def test_parquet_writes_the_report_in_parts_and_asks_them_together(airflow, airflow_cos):
+    dag_id = "cos_inventory_parquet"
+    run_id = run(airflow, dag_id)
+    parts = [task for task in airflow.client.task_instances(dag_id, run_id) if task["task_id"] == "convert"]
+    paths = {
+        airflow.client.xcom(dag_id, run_id, "convert", map_index=part["map_index"])["path"].removeprefix("cos://")
+        for part in parts
+    }
+    assert len(paths) == 4  # 11 rows, 3 in a file
+    assert paths <= {f"{DESTINATION}/{key}" for key in airflow_cos.keys(DESTINATION)}
+    rows = airflow.client.xcom(dag_id, run_id, "by_prefix")
+    assert [(row["prefix"], row["objects"], row["bytes"]) for row in rows] == [("图片/", 1, 100), ("logs/", 10, 45)]
+
+
 def test_ad_hoc_takes_what_the_form_says(airflow, airflow_cos):
     dag_id = "cos_inventory_ad_hoc"
     conf = {
