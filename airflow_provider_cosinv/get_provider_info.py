@@ -33,7 +33,11 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": _INTEGRATION,
                 "python-modules": [
                     "airflow_provider_cosinv.operators.cos_inventory",
+                    "airflow_provider_cosinv.operators.cos_inventory_diff",
+                    "airflow_provider_cosinv.operators.cos_inventory_parquet",
+                    "airflow_provider_cosinv.operators.cos_inventory_query",
                     "airflow_provider_cosinv.operators.cos_inventory_rule",
+                    "airflow_provider_cosinv.operators.cos_inventory_selection",
                 ],
             }
         ],

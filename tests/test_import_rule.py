@@ -18,9 +18,9 @@ NAME = "airflow_provider_cosinv"
 ALLOWED = {
     "exceptions": set(),
     "get_provider_info": set(),
-    "inventory": {"inventory", "exceptions"},
+    "inventory": {"inventory", "exceptions", "duckdb", "isal", "typing_extensions"},
     "cos": {"cos", "inventory", "exceptions", "qcloud_cos", "requests", "urllib3", "aiohttp", "yarl", "tenacity"},
-    "hooks": {"hooks", "cos", "inventory", "exceptions", "get_provider_info", "airflow", "wtforms"},
+    "hooks": {"hooks", "cos", "inventory", "exceptions", "get_provider_info", "airflow", "wtforms", "fsspec"},
     "assets": {"inventory", "exceptions", "airflow"},
     "operators": {"operators", "hooks", "cos", "inventory", "exceptions", "triggers", "airflow"},
     "sensors": {"hooks", "cos", "inventory", "exceptions", "triggers", "airflow"},
@@ -38,7 +38,7 @@ ALLOWED = {
         "typing_extensions",
     },
 }
-HEAVY = {"qcloud_cos", "requests", "aiohttp", "duckdb", "pyarrow", "pandas", "uvicorn", "starlette"}
+HEAVY = {"qcloud_cos", "requests", "aiohttp", "duckdb", "isal", "fsspec", "pyarrow", "pandas", "uvicorn", "starlette"}
 
 
 def imports_of(path):
@@ -108,7 +108,11 @@ def modules_loaded_by(statement):
     [
         "get_provider_info",
         "operators.cos_inventory",
+        "operators.cos_inventory_diff",
+        "operators.cos_inventory_parquet",
+        "operators.cos_inventory_query",
         "operators.cos_inventory_rule",
+        "operators.cos_inventory_selection",
         "sensors.cos_inventory",
         "hooks.cos_inventory",
         "triggers.cos_inventory",

@@ -10,16 +10,21 @@ import pytest
 from airflow_provider_cosinv import inventory
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
+from airflow_provider_cosinv.operators.cos_inventory_diff import COSInventoryDiffOperator
+from airflow_provider_cosinv.operators.cos_inventory_parquet import COSInventoryToParquetOperator
+from airflow_provider_cosinv.operators.cos_inventory_query import COSInventoryQueryOperator
 from airflow_provider_cosinv.operators.cos_inventory_rule import (
     COSInventoryDeleteRuleOperator,
     COSInventoryRuleOperator,
 )
+from airflow_provider_cosinv.operators.cos_inventory_selection import COSInventorySelectionOperator
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 
 CONTENT = (
     "prefix tags storage_classes created_after created_before included_object_versions optional_fields encryption "
     "account_id"
 )
+ENGINE = "memory_limit threads temp_directory cos_conn_id region"
 PARAMETERS = {
     COSInventoryHook: "cos_conn_id region",
     COSInventoryOperator: f"bucket destination_bucket destination_prefix {CONTENT} inventory_id on_duplicate preflight "
@@ -29,9 +34,16 @@ PARAMETERS = {
     COSInventoryDeleteRuleOperator: "bucket inventory_id cos_conn_id region",
     COSInventorySensor: "job bucket inventory_id destination_bucket destination_prefix date cos_conn_id region "
     "deferrable multiple_outputs",
+    COSInventoryToParquetOperator: f"manifest batch destination {ENGINE}",
+    COSInventoryQueryOperator: "sql query query_arguments manifest batch parts destination format max_rows "
+    f"allow_partial {ENGINE}",
+    COSInventoryDiffOperator: f"previous current destination format {ENGINE} multiple_outputs",
+    COSInventorySelectionOperator: "where inventory_id manifest parts destination_bucket destination_prefix date "
+    f"columns {ENGINE} multiple_outputs",
 }
 PLAIN = {"durable", "wait_for_completion", "deferrable", "poll_interval", "timeout", "multiple_outputs", "monthly_date"}
-PLAIN |= {"is_enabled", "on_duplicate", "preflight"}
+PLAIN |= {"is_enabled", "on_duplicate", "preflight", "max_rows", "allow_partial"}
+PLAIN |= {"memory_limit", "threads", "temp_directory"}
 
 
 @pytest.mark.parametrize("cls", list(PARAMETERS), ids=lambda cls: cls.__name__)

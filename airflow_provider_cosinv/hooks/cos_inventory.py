@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-from airflow.sdk import BaseHook
 
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
@@ -22,14 +19,11 @@ from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
 from airflow_provider_cosinv.hooks.connection import no_connection, read_connection
 from airflow_provider_cosinv.hooks.report import find_report, read_manifest, read_report
-from airflow_provider_cosinv.hooks.table import open_parts, open_report
+from airflow_provider_cosinv.hooks.table_calls import TableCalls
 from airflow_provider_cosinv.inventory.configuration import Destination, InventoryConfiguration
-from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, as_manifest
-from airflow_provider_cosinv.inventory.parts import PartsTable
 from airflow_provider_cosinv.inventory.records import InventoryRecord
 from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
-from airflow_provider_cosinv.inventory.table import ReportTable
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.client import COSClient
@@ -37,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.settings import ClientSettings
 
 
-class COSInventoryHook(BaseHook):
+class COSInventoryHook(TableCalls):
     """
     Submits, manages and reads inventories of Tencent Cloud COS buckets.
 
@@ -291,46 +285,14 @@ class COSInventoryHook(BaseHook):
         :raises COSInventoryCorruptReportError: with bucket, key and line
         """
         report = as_manifest(manifest)
-        return read_report(self._client_in(report.region), report, files)
+        return read_report(self.client_in(report.region), report, files)
 
-    def open_report(
-        self,
-        manifest: Manifest | Mapping[str, Any],
-        files: Iterable[DataFile | Mapping[str, Any]] | None = None,
-        *,
-        settings: EngineSettings | None = None,
-    ) -> AbstractContextManager[ReportTable]:
+    def client_in(self, region: str) -> COSClient:
         """
-        Open a report as the table ``inventory``, for SQL; needs the extra ``table``.
+        Return the client of COS of a region: a manifest knows its own, so a hook that only reads need not be told.
 
-        The data files stream into DuckDB, and each is verified while it does. A result counts once ``fetch`` or
-        ``save`` returns.
-
-        :param manifest: the output of a COSInventorySensor, or a :class:`Manifest`
-        :param files: a part of the manifest's files, such as one batch; default: all
-        :param settings: memory, threads and temporary folder
-        :return: a context manager of the table
-        :raises COSInventoryConfigurationError: where the extra is missing, or a setting is wrong
+        :param region: such as ``ap-guangzhou``
         """
-        report = as_manifest(manifest)
-        return open_report(self._client_in(report.region), report, files, settings or EngineSettings())
-
-    def open_parts(
-        self, paths: Sequence[str], *, settings: EngineSettings | None = None, allow_partial: bool = False
-    ) -> AbstractContextManager[PartsTable]:
-        """
-        Open the Parquet parts of one report as the table ``inventory``, for SQL; needs the extra ``table``.
-
-        :param paths: that COSInventoryToParquetOperator wrote: ``cos://bucket/key``, in the hook's region, or local
-        :param settings: memory, threads and temporary folder
-        :param allow_partial: take some parts of a report, too; else one that is missing is an error
-        :return: a context manager of the table
-        :raises COSInventoryConfigurationError: where the extra is missing, or a setting is wrong
-        """
-        return open_parts(lambda: self.client, paths, settings or EngineSettings(), allow_partial=allow_partial)
-
-    def _client_in(self, region: str) -> COSClient:
-        # A manifest knows its region; the hook of a task that only reads need not be told.
         return self._client_of(self._settings_in(region))
 
 

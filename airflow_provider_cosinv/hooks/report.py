@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.exceptions import (
@@ -13,7 +14,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryNotFoundError,
     COSInventoryTransientError,
 )
-from airflow_provider_cosinv.inventory.datafile import read_records
+from airflow_provider_cosinv.inventory.datafile import read_record_batches
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, as_data_file, parse_manifest
 from airflow_provider_cosinv.inventory.records import InventoryRecord
 from airflow_provider_cosinv.inventory.search import MANIFEST_MAX_BYTES, Found, ReportSearch, Sighting, Wanted, look
@@ -104,11 +105,12 @@ def read_report(
     rows = 0
     for file in chosen:
         chunks = client.stream_object(report.bucket, file.key, chunk_size=_CHUNK_BYTES)
-        for record in read_records(chunks, file=file, bucket=report.bucket, columns=report.columns):
-            rows += 1
-            if expected is not None and rows > expected:
+        for batch in read_record_batches(chunks, file=file, bucket=report.bucket, columns=report.columns):
+            if expected is not None and rows + batch.size > expected:
+                yield from islice(batch.records, expected - rows)
                 raise _miscounted(report, f"more than {expected}")
-            yield record
+            rows += batch.size
+            yield from batch.records
     if expected is not None and rows != expected:
         raise _miscounted(report, str(rows))
 

@@ -26,13 +26,9 @@ def open_report(
     settings: EngineSettings,
 ) -> Iterator[ReportTable]:
     """Open a report, or some of its files, as a table; see :meth:`COSInventoryHook.open_report`."""
-
-    def stored_bytes(file: DataFile) -> Iterator[bytes]:
-        return client.stream_object(report.bucket, file.key, chunk_size=_CHUNK_BYTES)
-
     chosen = None if files is None else [as_data_file(file) for file in files]
     with open_engine(settings) as engine:
-        yield ReportTable(engine=engine, report=report, files=chosen, open_file=stored_bytes)
+        yield report_table(engine, client, report, chosen)
 
 
 @contextmanager
@@ -41,37 +37,51 @@ def open_parts(
 ) -> Iterator[PartsTable]:
     """Open Parquet parts as a table; see :meth:`COSInventoryHook.open_parts`."""
     with open_engine(settings) as engine:
-        yield parts_table(engine, client, paths, allow_partial=allow_partial)
+        source_error = make_readable(engine, client, paths)
+        yield PartsTable(engine=engine, paths=paths, allow_partial=allow_partial, source_error=source_error)
 
 
-def parts_table(
-    engine: Engine,
-    client: Callable[[], COSClient],
-    paths: Sequence[str],
-    *,
-    name: str = "inventory",
-    allow_partial: bool = False,
-) -> PartsTable:
+def report_table(
+    engine: Engine, client: COSClient, report: Manifest, files: Sequence[DataFile] | None = None
+) -> ReportTable:
     """
-    Make a table of Parquet parts.
+    Make a table of a report.
 
-    :param engine: where it shall live; what lies on COS is read by ranges
+    :param engine: where it shall live
+    :param client: of the report's region
+    :param report: the manifest
+    :param files: a part of the manifest's; None is all
+    """
+
+    def stored_bytes(file: DataFile) -> Iterator[bytes]:
+        return client.stream_object(report.bucket, file.key, chunk_size=_CHUNK_BYTES)
+
+    return ReportTable(engine=engine, report=report, files=files, open_file=stored_bytes)
+
+
+def make_readable(
+    engine: Engine, client: Callable[[], COSClient], paths: Iterable[str]
+) -> Callable[[], Exception | None]:
+    """
+    Let DuckDB read Parquet on COS, by ranges.
+
+    :param engine: whose connection reads; once for each
     :param client: makes the client of COS, where a path needs one
-    :param paths: ``cos://bucket/key`` or local ones
-    :param name: of the table
-    :param allow_partial: take some parts of a report, too
+    :param paths: ``cos://bucket/key`` or local ones, all that will be read
+    :return: tells, after DuckDB failed, whether a path could not be read, and why
     """
     if not any(path.startswith("cos://") for path in paths):
-        return PartsTable(engine=engine, paths=paths, name=name, allow_partial=allow_partial)
+        return lambda: None
     # fsspec, and with it DuckDB, comes with the extra.
     from airflow_provider_cosinv.hooks.filesystem import COSFileSystem
 
     filesystem = COSFileSystem(client=client())
     engine.connection.register_filesystem(filesystem)
-    return PartsTable(
-        engine=engine,
-        paths=paths,
-        name=name,
-        allow_partial=allow_partial,
-        source_error=lambda: filesystem.error,
-    )
+
+    def source_error() -> Exception | None:
+        if filesystem.error is None or isinstance(filesystem.error, Exception):
+            return filesystem.error
+        # The task's time is over, or somebody stopped it: that is no failed query.
+        raise filesystem.error
+
+    return source_error

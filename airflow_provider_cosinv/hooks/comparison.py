@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What has changed from one report to the next: counted, and written where that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
+from airflow_provider_cosinv.hooks.source import ManifestLike, Parts, PartsSource, ReportSource, naming
+from airflow_provider_cosinv.hooks.table import make_readable, report_table
+from airflow_provider_cosinv.inventory.diff import DiffSide, DiffTable
+from airflow_provider_cosinv.inventory.diff_sql import Comparison
+from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
+from airflow_provider_cosinv.inventory.manifest import Manifest
+from airflow_provider_cosinv.inventory.parts import PartsTable
+from airflow_provider_cosinv.inventory.relation import Relation
+from airflow_provider_cosinv.inventory.sql import identifier
+
+if TYPE_CHECKING:
+    from airflow_provider_cosinv.hooks.table_calls import TableCalls
+
+#: A report: its manifest, or its Parquet parts.
+Report: TypeAlias = ManifestLike | Parts
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the two reports, as a table that is not read yet."""
+
+    parameter: str
+    table: Relation
+
+    def as_parquet(self, columns: tuple[str, ...]) -> DiffSide:
+        """Return the report as Parquet: its parts, or a file in the engine's folder with some columns."""
+        if isinstance(self.table, PartsTable):
+            return DiffSide(self.table.columns, self.table.paths)
+        return self._save(columns, f"{self.parameter}.parquet", "true")
+
+    def nothing(self, columns: tuple[str, ...]) -> DiffSide:
+        """Return a report of nothing, with some columns of this one."""
+        return self._save(columns, "nothing.parquet", "false")
+
+    def _save(self, columns: tuple[str, ...], name: str, condition: str) -> DiffSide:
+        path = self.table.engine.folder / name
+        names = ", ".join(map(identifier, columns))
+        query = f"SELECT {names} FROM {identifier(self.table.name)} WHERE {condition}"
+        self.table.save(query, path, options="FORMAT parquet")
+        return DiffSide(columns, (str(path),))
+
+
+def compare(
+    hook: TableCalls,
+    previous: Report | None,
+    current: Report,
+    *,
+    destination: str | None,
+    format: str | None,  # noqa: A002  the operator's name for it
+    settings: EngineSettings | None,
+) -> dict[str, Any]:
+    """Compare two reports; see :meth:`TableCalls.diff`."""
+    watch = Stopwatch()
+    later = _source_of(current, "current")
+    earlier = None if previous is None else _source_of(previous, "previous")
+    result = result_file(destination, format, lambda: hook.client_for(later))
+    with open_engine(settings or EngineSettings()) as engine:
+        paths = [path for source in (earlier, later) if isinstance(source, PartsSource) for path in source.paths]
+        source_error = make_readable(engine, hook.get_conn, paths)
+
+        def side(source: ReportSource | PartsSource, parameter: str) -> _Side:
+            if isinstance(source, ReportSource):
+                client = hook.client_in(source.report.region)
+                return _Side(parameter, report_table(engine, client, source.report))
+            table = PartsTable(engine=engine, paths=source.paths, name=parameter, source_error=source_error)
+            with naming(parameter):
+                table.open()
+            return _Side(parameter, table)
+
+        new = side(later, "current")
+        old = None if earlier is None else side(earlier, "previous")
+        comparison = Comparison.of((old or new).table.columns, new.table.columns)
+        columns = comparison.previous_columns
+        diff = DiffTable(
+            engine=engine,
+            previous=new.nothing(columns) if old is None else old.as_parquet(columns),
+            current=new.as_parquet(comparison.current_columns),
+            source_error=source_error,
+        )
+        counts = diff.counts().as_dict()
+        written = {} if result is None else result.save(diff, "SELECT * FROM diff")
+    hook.log.info(
+        "%d added, %d removed, %d changed, %d unchanged%s, in %.1f s",
+        counts["added"],
+        counts["removed"],
+        counts["changed"],
+        counts["unchanged"],
+        f"; {written['rows']} rows written to {written['path']} ({written['bytes']} bytes)" if written else "",
+        watch.seconds,
+    )
+    return {**counts, **written}
+
+
+def _source_of(report: Report, parameter: str) -> ReportSource | PartsSource:
+    if isinstance(report, Manifest) or (isinstance(report, Mapping) and "path" not in report):
+        with naming(parameter):
+            return ReportSource.of(report)
+    return PartsSource.of(report, parameter=parameter)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQL, or a ready-made query, over a report or its Parquet parts; the result is returned or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
+from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
+from airflow_provider_cosinv.inventory.engine import EngineSettings
+from airflow_provider_cosinv.inventory.queries import ready_query
+from airflow_provider_cosinv.inventory.relation import Relation
+
+if TYPE_CHECKING:
+    from airflow_provider_cosinv.hooks.table_calls import TableCalls
+
+
+class Question:
+    """
+    What is asked: SQL of one's own, or a ready-made query.
+
+    :param sql: one SELECT
+    :param query: name of a ready-made query
+    :param arguments: of the ready-made query
+    :raises COSInventoryConfigurationError: where neither or both are given
+    """
+
+    def __init__(self, *, sql: str | None, query: str | None, arguments: Mapping[str, Any] | None) -> None:
+        if bool(sql) == bool(query):
+            raise COSInventoryConfigurationError(
+                "Both sql and query are given." if sql else "Neither sql nor query is given.",
+                parameter="sql, query",
+                hint="Give one of them: sql is a SELECT of your own, query the name of a ready-made one.",
+            )
+        if sql and arguments:
+            raise COSInventoryConfigurationError(
+                "query_arguments are given beside sql.",
+                parameter="query_arguments",
+                hint="They are of a ready-made query; write values into the SQL, which is templated.",
+            )
+        self._sql = sql
+        self._query = query
+        self._arguments = arguments
+
+    def sql_for(self, table: Relation) -> str:
+        """Return the SQL, for the columns that the table has."""
+        if self._query:
+            return ready_query(self._query, self._arguments, columns=table.columns, encoded=table.has_encoded)
+        return self._sql or ""
+
+
+def answer(
+    hook: TableCalls,
+    question: Question,
+    source: ReportSource | PartsSource,
+    *,
+    destination: str | None,
+    format: str | None,  # noqa: A002  the operator's name for it
+    max_rows: int,
+    allow_partial: bool,
+    settings: EngineSettings | None,
+) -> list[dict[str, Any]] | dict[str, Any]:
+    """Answer a question; see :meth:`TableCalls.query`."""
+    watch = Stopwatch()
+    result = result_file(destination, format, lambda: hook.client_for(source))
+    if result is None:
+        _check_max_rows(max_rows)
+    with open_source(hook, source, settings=settings, allow_partial=allow_partial) as table:
+        sql = question.sql_for(table)
+        if result is None:
+            rows = table.fetch(sql, max_rows=max_rows).rows
+            hook.log.info("%d rows returned in %.1f s", len(rows), watch.seconds)
+            return rows
+        written = result.save(table, sql)
+    hook.log.info(
+        "%d rows written to %s (%d bytes) in %.1f s", written["rows"], written["path"], written["bytes"], watch.seconds
+    )
+    return written
+
+
+def open_source(
+    hook: TableCalls, source: ReportSource | PartsSource, *, settings: EngineSettings | None, allow_partial: bool
+) -> AbstractContextManager[Relation]:
+    """Open whatever the rows come from as the table ``inventory``."""
+    if isinstance(source, ReportSource):
+        return hook.open_report(source.report, source.files, settings=settings)
+    return hook.open_parts(source.paths, settings=settings, allow_partial=allow_partial)
+
+
+def _check_max_rows(max_rows: int) -> None:
+    if isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 1:
+        raise COSInventoryConfigurationError(f"{max_rows!r} is no number of rows above zero.", parameter="max_rows")

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A result on its way to where it goes: checked before the work, made in a temporary folder, published when right."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.hooks.destination import ResultLocation, check_writable, publish
+from airflow_provider_cosinv.inventory.relation import Relation
+
+if TYPE_CHECKING:
+    from airflow_provider_cosinv.cos.client import COSClient
+
+# The options of DuckDB's COPY, by format.
+_FORMATS = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet, COMPRESSION zstd"}
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since then."""
+        return time.monotonic() - self._began
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """
+    One file of a result.
+
+    :param location: where it goes
+    :param options: of DuckDB's COPY, which writes it
+    :param client: of the region of the bucket there
+    """
+
+    location: ResultLocation
+    options: str
+    client: COSClient
+
+    def check(self) -> None:
+        """
+        Find out whether it can be published: before the long work.
+
+        :raises COSInventoryError: where it cannot
+        """
+        check_writable(self.location, self.client)
+
+    def save(self, relation: Relation, sql: str) -> dict[str, Any]:
+        """
+        Write the rows of a query, and publish them once all that was read is verified.
+
+        :param sql: one SELECT
+        :return: ``path``, ``rows``, and ``bytes`` of the file
+        """
+        made = relation.engine.folder / "result"
+        rows = relation.save(sql, made, options=self.options)
+        publish(made, self.location, self.client)
+        return {"path": str(self.location), "rows": rows, "bytes": made.stat().st_size}
+
+
+def result_file(
+    destination: str | None,
+    format: str | None,  # noqa: A002  the operators' name for it
+    client: Callable[[], COSClient],
+) -> ResultFile | None:
+    """
+    Return the file of a result, checked; None where none is wanted.
+
+    :param destination: ``cos://name-APPID/key``, or an absolute local path
+    :param format: ``csv`` or ``parquet``; None is what the end of the destination's name says
+    :param client: makes the client of the bucket's region
+    :raises COSInventoryError: where it cannot be written
+    """
+    if not destination:
+        if format:
+            raise COSInventoryConfigurationError(
+                "format is given without a destination.", parameter="format", hint="Name the file to write, too."
+            )
+        return None
+    location = ResultLocation.parse(destination)
+    name = format or location.path.rpartition(".")[2].lower()
+    if name not in _FORMATS:
+        raise COSInventoryConfigurationError(
+            f"{format!r} is not a format." if format else f"The end of {destination} tells no format.",
+            parameter="format",
+            hint=f"Use one of {', '.join(_FORMATS)}.",
+        )
+    file = ResultFile(location, _FORMATS[name], client())
+    file.check()
+    return file

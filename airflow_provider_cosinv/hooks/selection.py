@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A selection of a report becomes an inventory of its own, on COS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.hooks.destination import ResultLocation, check_writable, publish
+from airflow_provider_cosinv.hooks.report import read_manifest
+from airflow_provider_cosinv.hooks.results import Stopwatch
+from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, naming
+from airflow_provider_cosinv.hooks.wait import describe_manifest
+from airflow_provider_cosinv.inventory.engine import EngineSettings
+from airflow_provider_cosinv.inventory.layout import MANIFEST_NAME
+from airflow_provider_cosinv.inventory.manifest import Manifest
+from airflow_provider_cosinv.inventory.relation import Relation
+from airflow_provider_cosinv.inventory.selection import InventoryPlace, write_inventory
+
+if TYPE_CHECKING:
+    from airflow_provider_cosinv.hooks.table_calls import TableCalls
+
+_PARAMETER = "destination_bucket"
+
+
+def write_selection(
+    hook: TableCalls,
+    where: str,
+    source: ReportSource | PartsSource,
+    *,
+    inventory_id: str,
+    destination_bucket: str | None,
+    destination_prefix: str | None,
+    date: str | None,
+    columns: Sequence[str] | None,
+    settings: EngineSettings | None,
+) -> dict[str, Any]:
+    """Write a selection as an inventory; see :meth:`TableCalls.write_selection`."""
+    watch = Stopwatch()
+    if not isinstance(where, str) or not where.strip():
+        raise COSInventoryConfigurationError(
+            "There is no condition.", parameter="where", hint="Write one over the columns, such as Size > 1000000."
+        )
+    client = hook.client_for(source)
+    with _open(hook, source, settings) as (table, report):
+        place = InventoryPlace(
+            bucket=destination_bucket or report.bucket,
+            prefix=destination_prefix or None,
+            inventory_id=inventory_id,
+            date=date or f"{datetime.now(timezone.utc):%Y%m%d}",
+        )
+        with naming(_PARAMETER):
+            check_writable(ResultLocation(place.bucket, MANIFEST_NAME), client)
+        folder = table.engine.folder / "selection"
+        with naming("where", instead_of="sql"):
+            written = write_inventory(table, where, folder, report=report, place=place, columns=columns)
+        for path, key in written.files:
+            with naming(_PARAMETER):
+                publish(path, ResultLocation(place.bucket, key), client)
+    # It lies where it was written, be it in another region than the report that it was made of.
+    manifest = replace(written.manifest, region=client.region)
+    hook.log.info("%s; written in %.1f s", describe_manifest(manifest), watch.seconds)
+    return manifest.as_dict()
+
+
+@contextmanager
+def _open(
+    hook: TableCalls, source: ReportSource | PartsSource, settings: EngineSettings | None
+) -> Iterator[tuple[Relation, Manifest]]:
+    """Open the table, and tell which report it is of: parts name it, and its manifest is read again."""
+    if isinstance(source, ReportSource):
+        with hook.open_report(source.report, settings=settings) as table:
+            yield table, source.report
+        return
+    with hook.open_parts(source.paths, settings=settings) as parts:
+        origin = parts.open()
+        client = hook.get_conn()
+        yield (
+            parts,
+            read_manifest(
+                client, bucket=origin.bucket, region=client.region, key=origin.manifest_key, md5=origin.checksum
+            ),
+        )

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook's calls for tables: which region they ask, what DuckDB may take, what is left behind."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_cosinv.emulator.settings import EmulatorSettings
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
+    COSInventoryCorruptReportError,
+    COSInventoryNotFoundError,
+)
+from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.inventory.engine import EngineSettings
+from airflow_provider_cosinv.inventory.manifest import Manifest
+from tests.conftest import DESTINATION
+from tests.support.reports import take_report
+
+COUNT = "SELECT count(*) AS n FROM inventory"
+ELSEWHERE = "results-1250000000"
+
+
+@pytest.fixture
+def emulator_settings():
+    return EmulatorSettings(post_rate=0, rows_per_file=1)
+
+
+@pytest.fixture
+def manifest(cos):
+    return take_report()
+
+
+def edit_connection(cos, monkeypatch, **extra):
+    connection = cos.connection
+    connection["extra"] = {**json.loads(json.dumps(connection["extra"])), **extra}
+    monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(connection))
+
+
+def test_a_report_is_open_for_more_than_one_question(manifest):
+    with COSInventoryHook().open_report(manifest) as table:
+        assert table.fetch(COUNT, max_rows=1).rows == [{"n": 3}]
+        assert table.fetch("SELECT max(Size) AS bytes FROM inventory", max_rows=1).rows == [{"bytes": 7}]
+    with COSInventoryHook().open_report(Manifest.from_dict(manifest), manifest["files"][:1]) as table:
+        assert table.fetch(COUNT, max_rows=1).rows == [{"n": 1}]
+
+
+def test_parts_are_open_for_more_than_one_question(manifest):
+    hook = COSInventoryHook()
+    parts = [hook.to_parquet(manifest, batch=[file])["path"] for file in manifest["files"]]
+    with hook.open_parts(parts) as table:
+        assert table.fetch(COUNT, max_rows=1).rows == [{"n": 3}]
+        assert table.fetch("SELECT max(Size) AS bytes FROM inventory", max_rows=1).rows == [{"bytes": 7}]
+    with hook.open_parts(parts[:1], allow_partial=True) as table:
+        assert table.fetch(COUNT, max_rows=1).rows == [{"n": 1}]
+
+
+class TestRegion:
+    @pytest.fixture
+    def no_region(self, cos, manifest, monkeypatch):
+        """A connection that names no region; the manifest was taken before."""
+        edit_connection(cos, monkeypatch, region=None)
+
+    @pytest.mark.usefixtures("no_region")
+    def test_a_manifest_is_enough_to_know_the_region(self, manifest, tmp_path):
+        hook = COSInventoryHook()
+        assert hook.to_parquet(manifest)["rows"] == 3
+        assert hook.to_parquet(manifest, destination=f"cos://{DESTINATION}/parts")["rows"] == 3
+        assert hook.query(sql=COUNT, manifest=manifest) == [{"n": 3}]
+        written = hook.query(sql=COUNT, manifest=manifest, destination=f"cos://{DESTINATION}/n.csv")
+        assert written["rows"] == 1
+        assert hook.diff(previous=None, current=manifest, destination=f"cos://{DESTINATION}/d.csv")["rows"] == 3
+
+    @pytest.mark.usefixtures("no_region")
+    def test_parts_on_cos_need_the_region_of_the_task_or_connection(self, manifest):
+        part = COSInventoryHook().to_parquet(manifest)
+        with pytest.raises(COSInventoryConfigurationError) as raised:
+            COSInventoryHook().query(sql=COUNT, parts=part)
+        assert raised.value.parameter == "region"
+        assert COSInventoryHook(region="ap-guangzhou").query(sql=COUNT, parts=part) == [{"n": 3}]
+
+    def test_local_parts_need_no_connection(self, manifest, tmp_path, monkeypatch):
+        part = COSInventoryHook().to_parquet(manifest, destination=str(tmp_path))
+        monkeypatch.delenv("AIRFLOW_CONN_COS_DEFAULT")
+        assert COSInventoryHook().query(sql=COUNT, parts=part) == [{"n": 3}]
+        assert COSInventoryHook().diff(previous=part, current=part)["unchanged"] == 3
+
+    def test_a_result_may_go_to_another_region_which_the_task_names(self, cos, manifest):
+        cos.create_bucket(ELSEWHERE, region="ap-shanghai")
+        hook = COSInventoryHook(region="ap-shanghai")
+        part = hook.to_parquet(manifest, destination=f"cos://{ELSEWHERE}/parts/")
+        assert hook.query(sql=COUNT, parts=part, destination=f"cos://{ELSEWHERE}/n.csv")["rows"] == 1
+        assert hook.query(sql=COUNT, manifest=manifest, destination=f"cos://{ELSEWHERE}/n.csv")["rows"] == 1
+        assert hook.diff(previous=part, current=manifest, destination=f"cos://{ELSEWHERE}/d.csv")["rows"] == 0
+        # Beside the report is in the report's region.
+        assert hook.to_parquet(manifest)["path"].startswith(f"cos://{DESTINATION}/")
+
+    def test_a_result_for_a_region_that_nobody_named_is_refused(self, cos, manifest):
+        cos.create_bucket(ELSEWHERE, region="ap-shanghai")
+        with pytest.raises(COSInventoryNotFoundError) as raised:
+            COSInventoryHook().to_parquet(manifest, destination=f"cos://{ELSEWHERE}/parts/")
+        assert raised.value.parameter == "destination"
+
+
+def test_duckdb_takes_what_the_settings_say(manifest, tmp_path):
+    sql = (
+        "SELECT current_setting('memory_limit') AS memory, current_setting('threads') AS threads,"
+        " current_setting('temp_directory') AS folder FROM inventory LIMIT 1"
+    )
+    settings = EngineSettings(memory_limit="256MiB", threads=1, temp_directory=str(tmp_path))
+    (row,) = COSInventoryHook().query(sql=sql, manifest=manifest, settings=settings)
+    assert (row["memory"], row["threads"]) == ("256.0 MiB", 1)
+    assert row["folder"].startswith(str(tmp_path))
+
+
+def test_nothing_is_left_in_the_temporary_folder(cos, manifest, tmp_path):
+    settings = EngineSettings(temp_directory=str(tmp_path))
+    hook = COSInventoryHook()
+    part = hook.to_parquet(manifest, settings=settings)
+    hook.query(sql=COUNT, manifest=manifest, destination=f"cos://{DESTINATION}/n.csv", settings=settings)
+    hook.diff(previous=part, current=manifest, settings=settings)
+    cos.fault(action="GetObject", key=r"\.csv\.gz$", corrupt_at=5, times=None)
+    with pytest.raises(COSInventoryCorruptReportError):
+        hook.to_parquet(manifest, settings=settings)
+    with pytest.raises(COSInventoryCorruptReportError):
+        hook.diff(previous=part, current=manifest, settings=settings)
+    assert list(tmp_path.iterdir()) == []
