@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+A selection of a report, written as an inventory of its own. Comes with the extra ``table``.
+
+What COS delivers (436/30622): data files, ``manifest.json``, ``manifest.checksum``. So COS Batch takes it as the list
+of objects to work on, and this package reads it like any other report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
+from airflow_provider_cosinv.inventory.fields import BASE_FIELDS
+from airflow_provider_cosinv.inventory.layout import check_date, checksum_key, manifest_key, report_prefixes
+from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, parse_manifest
+from airflow_provider_cosinv.inventory.relation import Relation
+from airflow_provider_cosinv.inventory.selection_csv import packed_pieces
+from airflow_provider_cosinv.inventory.sql import identifier, literal
+from airflow_provider_cosinv.inventory.table_columns import TableColumn, table_columns
+
+_ROWS_PER_FILE = 1_000_000
+# Rows that these columns cannot tell apart are written in any order.
+_ORDER = ("Key", "VersionId", "LastModifiedDate", "ETag")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InventoryPlace:
+    """
+    Where an inventory goes.
+
+    :param bucket: full name of the destination bucket
+    :param prefix: of the keys, or None; slashes at its ends do not count
+    :param inventory_id: of the inventory
+    :param date: of the report, ``YYYYMMDD``
+    """
+
+    bucket: str
+    prefix: str | None
+    inventory_id: str
+    date: str
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without COS."""
+        BucketName.parse(self.bucket, parameter="destination_bucket")
+        check_inventory_id(self.inventory_id)
+        check_date(self.date)
+        segments = (self.prefix or "").strip("/").split("/")
+        if self.prefix and {"", ".", ".."} & set(segments):
+            raise COSInventoryConfigurationError(
+                f"{self.prefix!r} is no prefix to write an inventory below.",
+                parameter="destination_prefix",
+                hint="Write names with one slash between them, such as selections/daily.",
+            )
+
+
+@dataclass(frozen=True)
+class WrittenInventory:
+    """
+    An inventory in a local folder.
+
+    :param manifest: what it says of itself
+    :param files: each local file and its key in the destination bucket, in the order in which they are to be uploaded:
+        the data files, the manifest, and the checksum, for which readers wait
+    """
+
+    manifest: Manifest
+    files: tuple[tuple[Path, str], ...]
+
+
+def write_inventory(
+    relation: Relation,
+    where: str,
+    folder: Path,
+    *,
+    report: Manifest,
+    place: InventoryPlace,
+    columns: Sequence[str] | None = None,
+    rows_per_file: int = _ROWS_PER_FILE,
+) -> WrittenInventory:
+    """
+    Write a selection of a report as an inventory.
+
+    The rows are in the order of their keys. The same selection gives the same files under the same names.
+
+    :param relation: the table of the report, whole
+    :param where: SQL over the columns of the table, true for the rows that are selected; it may have subqueries over
+        the table ``inventory``
+    :param folder: to write to; the keys are the paths below it
+    :param report: whose table it is; how much COS listed is taken over from it
+    :param place: where the inventory will lie
+    :param columns: of the report, that the inventory shall have; None is all. Without Appid, Bucket and Key nobody
+        knows the objects, and without VersionId, where the report has it, COS Batch would act on the newest version
+        in place of the selected one: these cannot be left out
+    :param rows_per_file: of a data file, at most
+    :raises COSInventoryConfigurationError: where a parameter is wrong
+    :raises COSInventoryCorruptReportError: where what was read is not what the report says
+    """
+    if rows_per_file < 1:
+        raise COSInventoryConfigurationError(f"{rows_per_file} rows make no file.", parameter="rows_per_file")
+    source = BucketName.parse(report.source_bucket, parameter="manifest")
+    destination = BucketName.parse(place.bucket, parameter="destination_bucket")
+    root = report_prefixes(place.prefix, report.source_bucket, place.inventory_id)[0]
+    key = manifest_key(root, place.date)
+    if (place.bucket, key) == (report.bucket, report.manifest_key):
+        raise COSInventoryConfigurationError(
+            "The selection would take the place of the report that it is made of.",
+            parameter="inventory_id",
+            bucket=place.bucket,
+            key=key,
+            hint="Give the selection an inventory id of its own.",
+        )
+    chosen = _chosen(relation, report, columns)
+    stage = relation.engine.folder / "selection.parquet"
+    rows = relation.save(_stage_sql(relation, where, chosen), stage, options="FORMAT parquet, COMPRESSION zstd")
+    (folder / root / place.date).mkdir(parents=True, exist_ok=True)
+    connection = relation.engine.connection
+    files: list[DataFile] = []
+    for packed, size, md5 in packed_pieces(connection, stage, chosen, rows_per_piece=rows_per_file):
+        # Two pieces may be the same where a row stands twice, but two files may not.
+        name = hashlib.md5(f"{len(files)} {md5}".encode(), usedforsecurity=False).hexdigest()
+        files.append(DataFile(key=f"{root}/{name}.csv.gz", size=size, md5=md5))
+        shutil.move(packed, folder / files[-1].key)
+    described = {
+        "sourceAppid": source.appid,
+        "sourceBucket": source.name,
+        "destinationAppid": destination.appid,
+        "destinationBucket": destination.name,
+        "fileFormat": "CSV",
+        **_numbers(report, rows, _bytes(relation, stage)),
+        "fileSchema": ", ".join(column.source for column in chosen),
+        "files": [{"key": file.key, "size": str(file.size), "md5Checksum": file.md5} for file in files],
+    }
+    stage.unlink()
+    body = json.dumps(described, indent=1, ensure_ascii=False).encode()
+    checksum = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    (folder / key).write_bytes(body)
+    (folder / checksum_key(root, place.date)).write_text(checksum)
+    # Read back as anybody would: what this package does not take must not be published.
+    manifest = parse_manifest(body, bucket=place.bucket, region=report.region, key=key, checksum=checksum)
+    names = [*(file.key for file in files), key, checksum_key(root, place.date)]
+    return WrittenInventory(manifest, tuple((folder / name, name) for name in names))
+
+
+def _chosen(relation: Relation, report: Manifest, columns: Sequence[str] | None) -> tuple[TableColumn, ...]:
+    there = table_columns(report.columns)
+    if strange := [column.name for column in there if column.name not in relation.columns]:
+        raise COSInventoryConfigurationError(
+            f"The table has no column {', '.join(strange)}: it is not that of the report.",
+            parameter="manifest",
+            hint="Pass the manifest of the report whose table it is.",
+        )
+    if columns is None:
+        return there
+    if isinstance(columns, str):
+        raise COSInventoryConfigurationError(f"{columns!r} is no list.", parameter="columns")
+    wanted = {name.lower() for name in columns}
+    known = {name.lower() for column in there for name in (column.name, column.source)}
+    needed = [column for column in there if column.name in (*BASE_FIELDS, "VersionId")]
+    unknown = [name for name in columns if name.lower() not in known]
+    missing = [column.source for column in needed if not wanted & {column.name.lower(), column.source.lower()}]
+    if unknown or missing:
+        problem = f"the report has no {', '.join(unknown)}" if unknown else f"{', '.join(missing)} must be among them"
+        raise COSInventoryConfigurationError(
+            f"These columns make no inventory: {problem}.",
+            parameter="columns",
+            hint=f"The report has {', '.join(report.columns)}.",
+        )
+    return tuple(column for column in there if wanted & {column.name.lower(), column.source.lower()})
+
+
+def _stage_sql(relation: Relation, where: str, chosen: Iterable[TableColumn]) -> str:
+    names = [column.name for column in chosen]
+    # Of the size, the manifest tells the sum.
+    names += ["Size"] if "Size" in relation.columns and "Size" not in names else []
+    order = [name for name in _ORDER if name in names]
+    table = identifier(relation.name)
+    # The condition begins on the first line, where errors say that it does, and may end in a comment.
+    return (
+        f"SELECT {', '.join(map(identifier, names))} FROM {table} WHERE ({where}\n)"
+        f" ORDER BY {', '.join(map(identifier, order))}"
+    )
+
+
+def _bytes(relation: Relation, stage: Path) -> int | None:
+    if "Size" not in relation.columns:
+        return None
+    ((size,),) = relation.engine.connection.execute(
+        f"SELECT coalesce(sum(Size), 0)::HUGEINT FROM read_parquet({literal(str(stage))})"
+    ).fetchall()
+    return int(size)
+
+
+def _numbers(report: Manifest, rows: int, size: int | None) -> dict[str, str]:
+    numbers = {
+        "listObjectCount": report.listed_objects,
+        "listStorageSize": report.listed_bytes,
+        "filterObjectCount": rows,
+        "filterStorageSize": size,
+    }
+    return {name: str(number) for name, number in numbers.items() if number is not None}

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.inventory import Manifest, parse_manifest
+from airflow_provider_cosinv.inventory.datafile import read_records
+from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
+from airflow_provider_cosinv.inventory.manifest import DataFile
+from airflow_provider_cosinv.inventory.records import InventoryRecord
+from airflow_provider_cosinv.inventory.selection import InventoryPlace, WrittenInventory, write_inventory
+from airflow_provider_cosinv.inventory.table import ReportTable
+
+COLUMNS = (
+    "Appid", "Bucket", "Key", "VersionId", "IsLatest", "DeleteMarker", "Size", "LastModifiedDate", "ETag",
+    "StorageClass", "IsMultipartUploaded", "ReplicationStatus", "Tag", "Crc64", "x-cos-meta-a", "Novelty",
+)  # fmt: skip
+BASE = {"Appid": "1250000000", "Bucket": "examplebucket"}
+REPORT = Manifest(
+    bucket="reports-1250000000",
+    region="ap-guangzhou",
+    source_bucket="examplebucket-1250000000",
+    manifest_key="inv/1250000000/examplebucket/daily/20221120/manifest.json",
+    checksum="0" * 32,
+    columns=COLUMNS,
+    listed_objects=40,
+    listed_bytes=4000,
+    matched_objects=None,
+    matched_bytes=None,
+    files=(),
+)
+PLACE = InventoryPlace(bucket="lists-1250000000", prefix="/selected/", inventory_id="big", date="20221121")
+ROOT = "selected/1250000000/examplebucket/big"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with open_engine(EngineSettings(threads=2)) as engine:
+        yield engine
+
+
+def report_of(
+    engine: Engine, rows: Sequence[Mapping[str, str]], columns: Sequence[str] = COLUMNS
+) -> tuple[ReportTable, Manifest]:
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([{**BASE, **row}.get(name, "") for name in columns] for row in rows)
+    stored = gzip.compress(text.getvalue().encode())
+    file = DataFile("inv/1250000000/examplebucket/daily/a.csv.gz", len(stored), hashlib.md5(stored).hexdigest())
+    manifest = Manifest(**{**vars(REPORT), "columns": tuple(columns), "matched_objects": len(rows), "files": (file,)})
+    return ReportTable(engine=engine, report=manifest, open_file=lambda _: [stored]), manifest
+
+
+def select(
+    engine: Engine,
+    folder: Path,
+    rows: Sequence[Mapping[str, str]],
+    where: str = "true",
+    *,
+    columns: Sequence[str] = COLUMNS,
+    place: InventoryPlace = PLACE,
+    **more: Any,
+) -> WrittenInventory:
+    table, manifest = report_of(engine, rows, columns)
+    if "keep" in more:
+        more["columns"] = more.pop("keep")
+    return write_inventory(table, where, folder, report=manifest, place=place, **more)
+
+
+def read(written: WrittenInventory, folder: Path) -> list[InventoryRecord]:
+    manifest = written.manifest
+    return [
+        record
+        for file in manifest.files
+        for record in read_records(
+            [(folder / file.key).read_bytes()], file=file, bucket=manifest.bucket, columns=manifest.columns
+        )
+    ]
+
+
+def described(written: WrittenInventory) -> dict[str, Any]:
+    path, _ = written.files[-2]
+    data: dict[str, Any] = json.loads(path.read_bytes())
+    return data
+
+
+ROWS = [{"Key": f"k{number}", "Size": str(number * 100)} for number in (3, 1, 4, 2)]
+
+
+def test_the_tree_is_the_one_that_cos_delivers(engine: Engine, tmp_path: Path) -> None:
+    written = select(engine, tmp_path, ROWS, "Size > 100", rows_per_file=2)
+
+    names = [key for _, key in written.files]
+    data = [file.key for file in written.manifest.files]
+    assert names == [*data, f"{ROOT}/20221121/manifest.json", f"{ROOT}/20221121/manifest.checksum"]
+    assert len(data) == 2
+    assert all(len(name) == len(f"{ROOT}/") + 32 + len(".csv.gz") for name in data)
+    assert [path for path, _ in written.files] == [tmp_path / name for name in names]
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(path for path, _ in written.files)
+    assert [record.key for record in read(written, tmp_path)] == ["k2", "k3", "k4"]
+
+
+def test_the_manifest_says_what_is_there(engine: Engine, tmp_path: Path) -> None:
+    written = select(engine, tmp_path, ROWS, "Size > 100")
+
+    body = (tmp_path / ROOT / "20221121/manifest.json").read_bytes()
+    checksum = (tmp_path / ROOT / "20221121/manifest.checksum").read_text()
+    stored = written.files[0][0].read_bytes()
+    assert checksum == hashlib.md5(body).hexdigest()
+    assert parse_manifest(
+        body, bucket=PLACE.bucket, region="ap-guangzhou", key=f"{ROOT}/20221121/manifest.json", checksum=checksum
+    ) == (written.manifest)
+    assert json.loads(body) == {
+        "sourceAppid": "1250000000",
+        "sourceBucket": "examplebucket",
+        "destinationAppid": "1250000000",
+        "destinationBucket": "lists",
+        "fileFormat": "CSV",
+        "listObjectCount": "40",
+        "listStorageSize": "4000",
+        "filterObjectCount": "3",
+        "filterStorageSize": "900",
+        "fileSchema": ", ".join(COLUMNS),
+        "files": [
+            {
+                "key": written.files[0][1],
+                "size": str(len(stored)),
+                "md5Checksum": hashlib.md5(stored).hexdigest(),
+            }
+        ],
+    }
+
+
+def test_the_data_are_spelled_as_the_documents_spell_them(engine: Engine, tmp_path: Path) -> None:
+    row = {
+        "Key": "a/%E6%B8%85 b%2B.txt",
+        "VersionId": "v1",
+        "IsLatest": "true",
+        "DeleteMarker": "FALSE",
+        "Size": "1",
+        "LastModifiedDate": "2022-11-20T10:53:38+08:00",
+        "ETag": '"e"',
+        "Tag": "a b=%2F&c=",
+        "Crc64": "16749565679157681890",
+        "x-cos-meta-a": ' say "hi",\nyou ',
+    }
+
+    written = select(engine, tmp_path, [row])
+
+    assert gzip.decompress(written.files[0][0].read_bytes()).decode() == (
+        '"1250000000","examplebucket","a/%E6%B8%85%20b%2B.txt","v1","True","False","1","2022-11-20T02:53:38.000Z","e"'
+        ',,,,"a%20b=%2F&c=","16749565679157681890"," say ""hi"",\nyou ",\n'
+    )
+
+
+def test_nothing_selected_is_an_inventory_without_files(engine: Engine, tmp_path: Path) -> None:
+    written = select(engine, tmp_path, ROWS, "false")
+
+    manifest = written.manifest
+    assert (manifest.files, manifest.matched_objects, manifest.matched_bytes) == ((), 0, 0)
+    assert len(written.files) == 2
+
+
+def test_the_same_selection_gives_the_same_files(engine: Engine, tmp_path: Path) -> None:
+    rows = [{"Key": f"k{number:05}", "Size": "1"} for number in range(5000)]
+
+    first = select(engine, tmp_path / "1", rows, rows_per_file=1500)
+    second = select(engine, tmp_path / "2", rows[::-1], rows_per_file=1500)
+
+    assert len(first.manifest.files) == 4
+    assert first.manifest == second.manifest
+
+
+def test_a_row_that_is_there_twice_stays_so(engine: Engine, tmp_path: Path) -> None:
+    written = select(engine, tmp_path, [ROWS[0], ROWS[0]], rows_per_file=1)
+
+    assert [record.key for record in read(written, tmp_path)] == ["k3", "k3"]
+
+
+def test_a_condition_may_ask_the_table_again_and_end_in_a_comment(engine: Engine, tmp_path: Path) -> None:
+    written = select(engine, tmp_path, ROWS, "Size = (SELECT max(Size) FROM inventory) -- the largest")
+
+    assert [record.key for record in read(written, tmp_path)] == ["k4"]
+
+
+def test_columns_can_be_left_out(engine: Engine, tmp_path: Path) -> None:
+    written = select(engine, tmp_path, ROWS, "Size = 300", keep=["etag", "Key", "Bucket", "Appid", "VersionId"])
+
+    assert written.manifest.columns == ("Appid", "Bucket", "Key", "VersionId", "ETag")
+    assert written.manifest.matched_bytes == 300
+    assert read(written, tmp_path) == [InventoryRecord(key="k3", appid="1250000000", bucket="examplebucket")]
+
+
+def test_what_is_not_known_is_not_in_the_manifest(engine: Engine, tmp_path: Path) -> None:
+    table, manifest = report_of(engine, [{"Key": "a"}], ("Appid", "Bucket", "Key"))
+    unknown = Manifest(**{**vars(manifest), "listed_objects": None, "listed_bytes": None})
+
+    written = write_inventory(table, "true", tmp_path, report=unknown, place=PLACE)
+
+    assert {"filterStorageSize", "listObjectCount", "listStorageSize"} & set(described(written)) == set()
+    assert written.manifest.matched_objects == 1
+
+
+def test_without_isal_the_files_are_packed_by_zlib(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "isal.igzip", None)
+
+    assert len(read(select(engine, tmp_path, ROWS), tmp_path)) == 4
+
+
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [
+        (["Appid", "Bucket", "VersionId"], "Key must be among them"),
+        (["Appid", "Bucket", "Key"], "VersionId must be among them"),
+        (["Bucket", "Key", "VersionId"], "Appid must be among them"),
+        (["Appid", "Bucket", "Key", "VersionId", "Sice"], "the report has no Sice"),
+        ("Key", "no list"),
+    ],
+)
+def test_columns_that_make_no_inventory_are_refused(engine: Engine, tmp_path: Path, keep: Any, said: str) -> None:
+    with pytest.raises(COSInventoryConfigurationError, match=said) as caught:
+        select(engine, tmp_path, ROWS, keep=keep)
+
+    assert caught.value.parameter == "columns"
+
+
+@pytest.mark.parametrize(
+    ("change", "parameter"),
+    [
+        ({"bucket": "lists"}, "destination_bucket"),
+        ({"prefix": "a/../b"}, "destination_prefix"),
+        ({"prefix": "a//b"}, "destination_prefix"),
+        ({"prefix": "/"}, "destination_prefix"),
+        ({"inventory_id": "a/b"}, "inventory_id"),
+        ({"date": "20221131"}, "date"),
+    ],
+)
+def test_a_place_that_is_none_is_refused(change: dict[str, Any], parameter: str) -> None:
+    with pytest.raises(COSInventoryConfigurationError) as caught:
+        InventoryPlace(**{**vars(PLACE), **change})
+
+    assert caught.value.parameter == parameter
+
+
+def test_the_report_itself_is_not_overwritten(engine: Engine, tmp_path: Path) -> None:
+    place = InventoryPlace(bucket=REPORT.bucket, prefix="inv", inventory_id="daily", date="20221120")
+
+    with pytest.raises(COSInventoryConfigurationError, match="take the place of the report") as caught:
+        select(engine, tmp_path, ROWS, place=place)
+
+    assert caught.value.parameter == "inventory_id"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manifest_of_another_report_is_refused(engine: Engine, tmp_path: Path) -> None:
+    table, _ = report_of(engine, [{"Key": "a"}], ("Appid", "Bucket", "Key"))
+
+    with pytest.raises(COSInventoryConfigurationError, match="no column VersionId, IsLatest") as caught:
+        write_inventory(table, "true", tmp_path, report=REPORT, place=PLACE)
+
+    assert caught.value.parameter == "manifest"
+
+
+@pytest.mark.parametrize(
+    "where", ["Sice > 1", "true) UNION ALL (SELECT 1", "true GROUP BY ALL", "true; DROP TABLE inventory", ""]
+)
+def test_a_condition_that_is_none_is_refused(engine: Engine, tmp_path: Path, where: str) -> None:
+    with pytest.raises(COSInventoryConfigurationError) as caught:
+        select(engine, tmp_path, ROWS, where)
+
+    assert caught.value.parameter in {"sql", "where"}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("rows_per_file", [0, -1])
+def test_files_hold_at_least_a_row(engine: Engine, tmp_path: Path, rows_per_file: int) -> None:
+    with pytest.raises(COSInventoryConfigurationError, match="make no file"):
+        select(engine, tmp_path, ROWS, rows_per_file=rows_per_file)
+
+
+odd = st.characters(exclude_categories=["Cs"]) | st.sampled_from("%+\"', \n\t/&=\\清单\x7f\u2028😀")
+odd_text = st.text(odd, max_size=12).filter(lambda text: "\0" not in text)
+some_text = odd_text.filter(bool)
+booleans = st.sampled_from(["", "True", "False"])
+moments = st.datetimes(
+    min_value=datetime(1970, 1, 1),  # noqa: DTZ001  hypothesis adds the zone
+    max_value=datetime(2100, 1, 1),  # noqa: DTZ001
+    timezones=st.sampled_from([timezone.utc, timezone(timedelta(hours=8))]),
+)
+rows = st.fixed_dictionaries(
+    {
+        "Key": some_text.map(lambda key: quote(key, safe="/-_.~")),
+        "VersionId": st.sampled_from(["", "null", "MTg0NDUxNTc"]),
+        "IsLatest": booleans,
+        "DeleteMarker": booleans,
+        "Size": st.just("") | st.integers(0, 2**63 - 1).map(str),
+        "LastModifiedDate": st.just("") | moments.map(datetime.isoformat),
+        "ETag": st.sampled_from(["", "ee8de918d05640145b18f70f4c3aa602-3"]),
+        "StorageClass": st.sampled_from(["", "Standard"]),
+        "Tag": st.dictionaries(some_text, odd_text, max_size=3).map(urlencode),
+        "Crc64": st.just("") | st.integers(0, 2**64 - 1).map(str),
+        "x-cos-meta-a": odd_text,
+        "Novelty": odd_text,
+    }
+)
+
+
+@settings(max_examples=25)
+@given(made=st.lists(rows, max_size=6), rows_per_file=st.integers(1, 4))
+def test_what_is_read_back_is_what_was_selected(
+    engine: Engine, tmp_path_factory: pytest.TempPathFactory, made: Any, rows_per_file: int
+) -> None:
+    folder = tmp_path_factory.mktemp("selected")
+    table, manifest = report_of(engine, made)
+    (file,) = manifest.files
+    chunks = table._open_file(file)
+
+    written = write_inventory(table, "true", folder, report=manifest, place=PLACE, rows_per_file=rows_per_file)
+
+    before = list(read_records(chunks, file=file, bucket=manifest.bucket, columns=COLUMNS))
+    after = read(written, folder)
+    # How a tag is percent-encoded may change.
+    assert sorted(map(repr, map(with_tags, after))) == sorted(map(repr, map(with_tags, before)))
+    assert [record.key for record in after] == sorted(record.key for record in before)
+    assert written.manifest.matched_bytes == sum(record.size or 0 for record in before)
+    shutil.rmtree(folder)
+
+
+def with_tags(record: InventoryRecord) -> Any:
+    moment = record.last_modified
+    return (
+        sorted(record.tags().items()),
+        moment and moment.timestamp(),
+        record._replace(tag=None, last_modified=None),
+    )
