@@ -8,17 +8,27 @@ iteration has ended without an error.
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
+from airflow_provider_cosinv.inventory.field_batches import Batch, BatchReader
 from airflow_provider_cosinv.inventory.manifest import DataFile
+from airflow_provider_cosinv.inventory.record_columns import ColumnReader
 from airflow_provider_cosinv.inventory.records import InventoryRecord, RowReader
 from airflow_provider_cosinv.inventory.stored import corrupt, inflated, verified
+from airflow_provider_cosinv.inventory.text_blocks import text_blocks
 
-# Longer than any row: a key has at most 850 bytes, tags and metadata a few thousand.
-_ROW_CHARACTERS = 1024 * 1024
+
+class RecordBatch(NamedTuple):
+    """
+    Some records.
+
+    :param size: how many
+    :param records: to be gone over once, before the next batch is asked for
+    """
+
+    size: int
+    records: Iterable[InventoryRecord]
 
 
 def read_records(
@@ -33,58 +43,33 @@ def read_records(
     :param columns: the manifest's
     :raises COSInventoryCorruptReportError: with bucket, key and, for a row, its line
     """
+    for batch in read_record_batches(chunks, file=file, bucket=bucket, columns=columns):
+        yield from batch.records
+
+
+def read_record_batches(
+    chunks: Iterable[bytes], *, file: DataFile, bucket: str, columns: tuple[str, ...]
+) -> Iterator[RecordBatch]:
+    """Read one data file some hundred records at a time; otherwise as :func:`read_records`."""
     rows = RowReader(columns)
-    row_size = 0
+    quick = ColumnReader(rows)
+    blocks = text_blocks(
+        inflated(verified(chunks, file=file, bucket=bucket), file=file, bucket=bucket), file=file, bucket=bucket
+    )
+    for batch in BatchReader(blocks, width=len(columns), file=file, bucket=bucket).batches():
+        fields = batch.columns
+        if fields is not None and (records := quick.read(fields)):
+            yield RecordBatch(len(fields[0]), records)
+        else:
+            yield from _one_by_one(batch, rows, file, bucket)
 
-    def lines() -> Iterator[str]:
-        nonlocal row_size
-        blocks = inflated(verified(chunks, file=file, bucket=bucket), file=file, bucket=bucket)
-        for number, line in enumerate(_lines(blocks, file, bucket), start=1):
-            # A quoted field goes on over lines: what is never closed would take the rest of the file with it.
-            row_size += len(line)
-            if row_size > _ROW_CHARACTERS:
-                raise corrupt(f"A row is over {_ROW_CHARACTERS} characters long.", file, bucket, line=number)
-            yield line
 
-    # The one CSV that a page of COS prints has a space after each comma.
-    reader = csv.reader(lines(), strict=True, skipinitialspace=True)
-    while True:
+def _one_by_one(batch: Batch, rows: RowReader, file: DataFile, bucket: str) -> Iterator[RecordBatch]:
+    records = []
+    for line, row in batch.rows():
         try:
-            row = next(reader, None)
-        except csv.Error as error:
-            raise corrupt(f"A row cannot be read: {error}.", file, bucket, line=reader.line_num) from error
-        if row is None:
-            return
-        if not row:
-            # Its size still counts: blank lines alone could go on for ever.
-            continue
-        row_size = 0
-        try:
-            record = rows.read(row)
+            records.append(rows.read(row))
         except ValueError as error:
-            raise corrupt(f"A row cannot be read: {error}.", file, bucket, line=reader.line_num) from error
-        yield record
-
-
-def _lines(blocks: Iterable[bytes], file: DataFile, bucket: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    number = 0
-    open_line = ""
-    try:
-        for block in blocks:
-            # Only a line feed ends a line; str.splitlines would also cut at characters that a tag may hold.
-            for line in io.StringIO(open_line + decoder.decode(block), newline="\n"):
-                if line.endswith("\n"):
-                    number += 1
-                    yield line
-                    open_line = ""
-                else:
-                    open_line = line
-            if len(open_line) > _ROW_CHARACTERS:
-                raise corrupt(f"A line is over {_ROW_CHARACTERS} characters long.", file, bucket, line=number + 1)
-        open_line += decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        number += 1 + error.object.count(b"\n", 0, error.start)
-        raise corrupt(f"A line is not UTF-8: {error.reason}.", file, bucket, line=number) from error
-    if open_line:
-        yield open_line
+            yield RecordBatch(len(records), records)
+            raise corrupt(f"A row cannot be read: {error}.", file, bucket, line=line) from error
+    yield RecordBatch(len(records), records)

@@ -20,6 +20,9 @@ _ISO = re.compile(
 # Not all that email.utils takes: it reads CST, China's time, as America's.
 _HTTP_DATE = re.compile(r"\w{3}, \d{1,2} \w{3} \d{4} \d{2}:\d{2}:\d{2} (?:GMT|UTC|[+-]\d{4})", re.ASCII)
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+#: What the table's columns can hold: a record and a row of the table are the same.
+SIZE_MAX = 2**63 - 1
+CRC64_MAX = 2**64 - 1
 
 
 class InventoryRecord(NamedTuple):
@@ -111,39 +114,49 @@ def parse_boolean(text: str) -> bool:
         raise ValueError(f"{text!r} is no boolean") from None
 
 
-def parse_integer(text: str) -> int:
-    """Return a number of digits alone: Python's ``int`` would take ``1_0`` and ``+1`` too."""
+def parse_size(text: str) -> int:
+    """Return a number of bytes, of digits alone."""
+    return _parse_integer(text, SIZE_MAX)
+
+
+def parse_crc64(text: str) -> int:
+    """Return a checksum, of digits alone."""
+    return _parse_integer(text, CRC64_MAX)
+
+
+def _parse_integer(text: str, largest: int) -> int:
+    # Python's int would take 1_0 and +1 too, and refuses thousands of digits.
     if not _INTEGER.fullmatch(text):
         raise ValueError(f"{text!r} is no number")
-    return int(text)
+    digits = text.lstrip("0") or "0"
+    if len(digits) > len(str(largest)) or int(digits) > largest:
+        raise ValueError(f"{text!r} is too large")
+    return int(digits)
 
 
-def _text(text: str) -> str:
-    return text
-
-
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
+    """Return an ETag without the quotes that HTTP puts around it."""
     return text.strip('"')
 
 
 # Column, field, reader. A page and the console differ in the spelling of the delete marker's column.
 _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "appid": ("appid", _text),
-    "bucket": ("bucket", _text),
+    "appid": ("appid", str),
+    "bucket": ("bucket", str),
     "key": ("key", decode_key),
-    "versionid": ("version_id", _text),
+    "versionid": ("version_id", str),
     "islatest": ("is_latest", parse_boolean),
     "isdeletemarker": ("is_delete_marker", parse_boolean),
     "deletemarker": ("is_delete_marker", parse_boolean),
-    "size": ("size", parse_integer),
+    "size": ("size", parse_size),
     "lastmodifieddate": ("last_modified", parse_timestamp),
     "lastmodifiedtime": ("last_modified", parse_timestamp),
-    "etag": ("etag", _unquoted),
-    "storageclass": ("storage_class", _text),
+    "etag": ("etag", unquoted),
+    "storageclass": ("storage_class", str),
     "ismultipartuploaded": ("is_multipart_uploaded", parse_boolean),
-    "replicationstatus": ("replication_status", _text),
-    "tag": ("tag", _text),
-    "crc64": ("crc64", parse_integer),
+    "replicationstatus": ("replication_status", str),
+    "tag": ("tag", str),
+    "crc64": ("crc64", parse_crc64),
 }
 
 
@@ -157,20 +170,23 @@ class RowReader:
     def __init__(self, columns: Sequence[str]) -> None:
         self.columns = tuple(columns)
         positions = {name: place for place, name in enumerate(InventoryRecord._fields)}
-        self._typed: list[tuple[int, int, Callable[[str], Any]]] = []
-        self._metadata: list[tuple[int, str]] = []
-        self._other: list[tuple[int, str]] = []
+        #: Place in the record, index of the column, reader of its values.
+        self.typed: list[tuple[int, int, Callable[[str], Any]]] = []
+        #: Index and name of the columns that go into one mapping.
+        self.metadata: list[tuple[int, str]] = []
+        self.other: list[tuple[int, str]] = []
         for index, column in enumerate(self.columns):
             if known := _COLUMNS.get(column.lower()):
-                self._typed.append((positions[known[0]], index, known[1]))
+                self.typed.append((positions[known[0]], index, known[1]))
             elif column.lower().startswith(METADATA_PREFIX):
-                self._metadata.append((index, column))
+                self.metadata.append((index, column))
             else:
-                self._other.append((index, column))
-        self._metadata_place = positions["metadata"]
-        self._other_place = positions["other"]
-        self._empty: list[Any] = [None] * len(positions)
-        self._empty[self._metadata_place] = self._empty[self._other_place] = {}
+                self.other.append((index, column))
+        self.metadata_place = positions["metadata"]
+        self.other_place = positions["other"]
+        #: A record of no columns.
+        self.empty: list[Any] = [None] * len(positions)
+        self.empty[self.metadata_place] = self.empty[self.other_place] = {}
 
     def read(self, row: Sequence[str]) -> InventoryRecord:
         """
@@ -181,8 +197,8 @@ class RowReader:
         """
         if len(row) != len(self.columns):
             raise ValueError(f"it has {len(row)} fields, the schema has {len(self.columns)}")
-        values = self._empty.copy()
-        for place, index, parse in self._typed:
+        values = self.empty.copy()
+        for place, index, parse in self.typed:
             if text := row[index]:
                 try:
                     values[place] = parse(text)
@@ -190,8 +206,8 @@ class RowReader:
                     raise ValueError(f"{self.columns[index]}: {error}") from error
         if not values[0]:
             raise ValueError("Key is empty")
-        if self._metadata:
-            values[self._metadata_place] = {name: row[index] or None for index, name in self._metadata}
-        if self._other:
-            values[self._other_place] = {name: row[index] or None for index, name in self._other}
+        if self.metadata:
+            values[self.metadata_place] = {name: row[index] or None for index, name in self.metadata}
+        if self.other:
+            values[self.other_place] = {name: row[index] or None for index, name in self.other}
         return InventoryRecord._make(values)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, cast
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory.manifest import DataFile
@@ -45,26 +46,72 @@ def verified(chunks: Iterable[bytes], *, file: DataFile, bucket: str) -> Iterato
 
 def inflated(chunks: Iterable[bytes], *, file: DataFile, bucket: str) -> Iterator[bytes]:
     """
-    Yield what gzip packed, of any number of members.
+    Yield what gzip packed, of any number of members: with isal where it is installed, which is faster, else with zlib.
 
     :param chunks: the object's bytes as stored
     :param file: what the manifest says of it
     :param bucket: full name of the bucket it lies in, for the errors
     :raises COSInventoryCorruptReportError: where they are not gzip, or end too early
     """
-    member = zlib.decompressobj(_GZIP)
-    begun = False
+    begin, fault = _inflater()
+    member: _Member | None = None
     try:
         for chunk in chunks:
             rest = chunk
             while rest:
-                if member.eof:
-                    member, begun = zlib.decompressobj(_GZIP), False
-                begun = True
-                if block := member.decompress(rest, _BLOCK_BYTES):
+                member = member or begin()
+                block = member.decompress(rest, _BLOCK_BYTES)
+                while block:
                     yield block
-                rest = member.unused_data if member.eof else member.unconsumed_tail
-    except zlib.error as error:
+                    more = not (member.eof or member.needs_input)
+                    block = member.decompress(b"", _BLOCK_BYTES) if more else b""
+                rest = b""
+                if member.eof:
+                    rest, member = member.unused_data, None
+    except fault as error:
         raise corrupt(f"The data file is not gzip: {error}.", file, bucket) from error
-    if begun and not member.eof:
+    if member:
         raise corrupt("The data file ends in the middle of its gzip stream.", file, bucket)
+
+
+class _Member(Protocol):
+    """One member of a gzip file. It keeps what it was given and has not inflated yet."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _ZlibMember:
+    """A member read by zlib, which would hand back what it has not inflated yet."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(_GZIP)
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._stream.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        return self._stream.decompress(data or self._stream.unconsumed_tail, max_length)
+
+
+def _inflater() -> tuple[Callable[[], _Member], type[Exception]]:
+    """Return what begins a member, and its error."""
+    try:
+        from isal import igzip_lib
+    except ImportError:
+        return _ZlibMember, zlib.error
+    return (lambda: igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP)), cast("type[Exception]", igzip_lib.error)

@@ -17,7 +17,8 @@ from airflow_provider_cosinv.inventory.records import (
     RowReader,
     decode_key,
     parse_boolean,
-    parse_integer,
+    parse_crc64,
+    parse_size,
     parse_timestamp,
 )
 
@@ -120,7 +121,9 @@ def test_a_column_that_the_report_lacks_is_none() -> None:
         ({"Key": "a", "Size": "+1"}, "Size: "),
         ({"Key": "a", "Size": "1_000"}, "Size: "),
         ({"Key": "a", "Size": "１"}, "Size: "),
-        ({"Key": "a", "Size": "9" * 5000}, "Size: "),
+        ({"Key": "a", "Size": "9" * 5000}, "Size: .* is too large"),
+        ({"Key": "a", "Size": "9223372036854775808"}, "Size: '9223372036854775808' is too large"),
+        ({"Key": "a", "Crc64": "18446744073709551616"}, "Crc64: '18446744073709551616' is too large"),
         ({"Key": "a", "Crc64": "0x1f"}, "Crc64: "),
         ({"Key": "a", "IsLatest": "yes"}, "IsLatest: 'yes' is no boolean"),
         ({"Key": "a", "IsMultipartUploaded": "2"}, "IsMultipartUploaded: "),
@@ -172,8 +175,9 @@ def test_false_is_read_in_any_case(text: str) -> None:
     assert parse_boolean(text) is False
 
 
-def test_an_integer_may_be_larger_than_a_machine_word_and_begin_with_zeros() -> None:
-    assert [parse_integer(text) for text in ("0", "007", "18446744073709551616")] == [0, 7, 2**64]
+def test_a_number_may_begin_with_zeros_and_be_as_large_as_a_column_of_the_table_holds() -> None:
+    assert [parse_size(text) for text in ("0", "007", "9223372036854775807", "0" * 5000)] == [0, 7, 2**63 - 1, 0]
+    assert [parse_crc64(text) for text in ("0", "007", "18446744073709551615")] == [0, 7, 2**64 - 1]
 
 
 @pytest.mark.parametrize(
