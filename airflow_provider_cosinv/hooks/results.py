@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.client import COSClient
 
 # The options of DuckDB's COPY, by format.
-_FORMATS = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet, COMPRESSION zstd"}
+_FORMATS = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"}
 
 
 class Stopwatch:

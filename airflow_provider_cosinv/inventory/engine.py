@@ -4,16 +4,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.inventory.sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+# Seconds between two interruptions of a statement that is to end.
+_PAUSE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +49,40 @@ class Engine:
     connection: DuckDBPyConnection
     folder: Path
 
+    def run(self, statement: str, *, on_abort: Callable[[], None] = lambda: None) -> list[tuple[Any, ...]]:
+        """
+        Run a statement that may take long, and return what it says.
+
+        DuckDB lets no signal through while it waits for data: a time-out or a stop of the task would wait with it.
+
+        :param statement: one
+        :param on_abort: called where an exception of a signal ends the wait, so that the statement gets no more data
+        """
+        answer: Future[list[tuple[Any, ...]]] = Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(self.connection.execute(statement).fetchall())
+            except BaseException as error:  # noqa: BLE001  handed to the thread that waits
+                answer.set_exception(error)
+
+        worker = Thread(target=work, name="cos-inventory-statement", daemon=True)
+        try:
+            worker.start()
+            # Not the thread: one whose join() was broken off counts as ended, up to Python 3.12.
+            wait([answer])
+        except BaseException:
+            while worker.is_alive() and not answer.done():
+                # A second signal changes nothing: nobody may use the connection before the statement has ended.
+                with suppress(BaseException):
+                    # Again and again: an interruption that comes before DuckDB begins is lost.
+                    self.connection.interrupt()
+                    on_abort()
+                    wait([answer], timeout=_PAUSE)
+            raise
+        worker.join()
+        return answer.result()
+
 
 @contextmanager
 def open_engine(settings: EngineSettings) -> Iterator[Engine]:
@@ -58,25 +98,39 @@ def open_engine(settings: EngineSettings) -> Iterator[Engine]:
             "DuckDB, which makes tables of reports, is not installed.",
             hint="Type: pip install 'airflow-provider-cosinv[table]'",
         ) from None
-    with tempfile.TemporaryDirectory(prefix="cos-inventory-", dir=settings.temp_directory) as name:
-        folder = Path(name)
-        spill = folder / "spill"
+    with _temporary_folder(settings.temp_directory) as folder:
         options: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": settings.memory_limit,
-            "temp_directory": str(spill),
+            "temp_directory": str(folder / "spill"),
             # Rows of a report have no promised order; keeping one takes three times the memory.
             "preserve_insertion_order": False,
             # Nothing is fetched from elsewhere.
             "autoinstall_known_extensions": False,
         }
-        if settings.threads:
-            options["threads"] = settings.threads
-        try:
-            connection = duckdb.connect(config=options)
-        except duckdb.Error as error:
-            raise COSInventoryConfigurationError(
-                f"DuckDB does not take these settings: {error}", parameter="memory_limit"
-            ) from error
-        with connection:
+        with duckdb.connect(config=options) as connection:
+            for name in ("memory_limit", "threads"):
+                value = getattr(settings, name)
+                if value is None:
+                    continue
+                try:
+                    connection.execute(f"SET {name} = {literal(str(value))}")
+                except duckdb.Error as error:
+                    raise COSInventoryConfigurationError(
+                        f"DuckDB does not take {value!r} for {name}: {error}",
+                        parameter=name,
+                    ) from error
             connection.execute("SET TimeZone = 'UTC'")
             yield Engine(connection, folder)
+
+
+@contextmanager
+def _temporary_folder(parent: str | None) -> Iterator[Path]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="cos-inventory-", dir=parent)
+    except OSError as error:
+        raise COSInventoryConfigurationError(
+            f"No folder can be made in {parent or tempfile.gettempdir()}: {error.strerror}.",
+            parameter="temp_directory",
+            hint="Give temp_directory a folder that the task may write to.",
+        ) from error
+    with folder as name:
+        yield Path(name)

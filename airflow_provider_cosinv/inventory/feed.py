@@ -8,16 +8,15 @@ disk, and as many files are under way as DuckDB has threads.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from airflow_provider_cosinv.inventory.manifest import DataFile
+from airflow_provider_cosinv.inventory.pipe import FeedPipe, open_if_read
 from airflow_provider_cosinv.inventory.stored import verified
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ _WINDOW = 32
 # Seconds between two looks for a reader, and between two looks whether a blocked writer is still wanted.
 _PAUSE = 0.003
 _PATIENCE = 0.2
+# Seconds for threads to end once nothing is wanted of them: one may wait for the network.
+_LAST_PATIENCE = 5
 # What Linux gives to anyone; a pipe has 64 KiB by itself.
 _PIPE_BYTES = 1024 * 1024
 
@@ -41,7 +42,7 @@ class Feed:
     :param bucket: full name of the bucket they lie in, for the errors
     :param open_file: gives the stored bytes of one
     :param render: makes the CSV that DuckDB reads of the stored bytes, which it gets verified
-    :param on_error: called, from another thread, as soon as a file is found to be wrong
+    :param on_error: called, from another thread, as soon as a file is found to be wrong, while the statement runs
     """
 
     def __init__(
@@ -61,12 +62,16 @@ class Feed:
         self._render = render
         self._on_error = on_error
         self._errors: list[Exception] = []
-        self._whole = 0
+        self._whole: list[DataFile] = []
+        # Held to tell of an error, and to say that nobody has to be told any more.
+        self._telling = Lock()
+        self._is_over = False
         # No more pipes are opened, and nothing more is written.
         self._closing = Event()
         self._given_up = Event()
         self._dispatcher = Thread(target=self._dispatch, name="cos-inventory-feed", daemon=True)
         self._servants: list[Thread] = []
+        self._open: list[FeedPipe] = []
 
     def __enter__(self) -> Self:
         """Make the pipes and wait for readers."""
@@ -77,15 +82,25 @@ class Feed:
 
     def __exit__(self, *_: object) -> None:
         """Stop, and take the pipes away."""
-        self._given_up.set()
+        self.give_up()
         self._wait()
         for pipe in self.pipes:
-            pipe.unlink()
+            pipe.unlink(missing_ok=True)
 
     @property
     def is_whole(self) -> bool:
         """Whether DuckDB has read each file to its end; it does not where a query has a LIMIT."""
-        return self._whole == len(self._files)
+        return len(self._whole) == len(self._files)
+
+    def give_up(self) -> None:
+        """Stop: DuckDB sees the end of each file."""
+        self.end()
+        self._close_pipes()
+
+    def end(self) -> None:
+        """Say that the statement is over: ``on_error`` is not called any more."""
+        with self._telling:
+            self._is_over = True
 
     def finish(self) -> None:
         """
@@ -101,59 +116,64 @@ class Feed:
         self._closing.set()
         self._dispatcher.join()
         for servant in self._servants:
-            servant.join()
+            while servant.is_alive() and not self._given_up.is_set():
+                servant.join(_PATIENCE)
+        deadline = time.monotonic() + _LAST_PATIENCE
+        for servant in self._servants:
+            servant.join(max(0, deadline - time.monotonic()))
+
+    def _fail(self, error: Exception) -> None:
+        self._errors.append(error)
+        # Told before the pipes are closed: the statement must not take that for the end of the files.
+        with self._telling:
+            if not self._is_over:
+                self._on_error()
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        self._given_up.set()
+        for pipe in list(self._open):
+            pipe.close()
 
     def _dispatch(self) -> None:
         waiting = list(range(len(self.pipes)))
         while waiting and not self._closing.is_set():
             for number in waiting[:_WINDOW]:
-                pipe = _open_if_read(self.pipes[number])
+                pipe = open_if_read(self.pipes[number])
                 if pipe is not None:
+                    # Whoever opened it again would wait for ever.
+                    self.pipes[number].unlink()
                     waiting.remove(number)
-                    servant = Thread(target=self._serve, args=(number, pipe), daemon=True)
-                    self._servants.append(servant)
-                    servant.start()
+                    self._begin(self._files[number], pipe)
             time.sleep(_PAUSE)
 
-    def _serve(self, number: int, pipe: int) -> None:
-        file = self._files[number]
+    def _begin(self, file: DataFile, pipe: FeedPipe) -> None:
+        self._open.append(pipe)
+        if self._given_up.is_set():
+            pipe.close()
+            return
+        servant = Thread(target=self._serve, args=(file, pipe), name="cos-inventory-file", daemon=True)
         try:
+            servant.start()
+        except RuntimeError as error:  # the process has all the threads that it may
+            self._fail(error)
+        else:
+            self._servants.append(servant)
+
+    def _serve(self, file: DataFile, pipe: FeedPipe) -> None:
+        try:
+            chunks = verified(self._open_file(file), file=file, bucket=self._bucket)
             try:
-                chunks = verified(self._open_file(file), file=file, bucket=self._bucket)
                 for block in self._render(chunks, file):
-                    self._write(pipe, block)
-                self._whole += 1
+                    pipe.write(block)
+                pipe.finish()
+                self._whole.append(file)
             except BrokenPipeError:
                 # Enough was read. What was read counts only if the file is the manifest's.
                 for _ in chunks:
                     if self._given_up.is_set():
                         return
-            finally:
-                os.close(pipe)
         except Exception as error:  # noqa: BLE001  handed to the thread that waits for the query
-            self._errors.append(error)
-            self._given_up.set()
-            self._on_error()
-
-    def _write(self, pipe: int, block: bytes) -> None:
-        rest = memoryview(block)
-        while rest:
-            try:
-                rest = rest[os.write(pipe, rest) :]
-            except BlockingIOError:
-                while not select.select([], [pipe], [], _PATIENCE)[1]:
-                    if self._given_up.is_set():
-                        raise BrokenPipeError from None
-
-
-def _open_if_read(pipe: Path) -> int | None:
-    try:
-        opened = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:  # nobody reads it yet
-        return None
-    if hasattr(fcntl, "F_SETPIPE_SZ"):
-        try:
-            fcntl.fcntl(opened, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        except OSError:  # the user's pipes have all the memory that they may
-            return opened
-    return opened
+            self._fail(error)
+        finally:
+            pipe.close()

@@ -56,7 +56,7 @@ class PartOrigin:
     def options(self) -> str:
         """Return the options of DuckDB's COPY that write a part with this origin: Parquet, zstd."""
         text = json.dumps({**vars(self), "files": list(self.files)}, ensure_ascii=False, separators=(",", ":"))
-        return f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_METADATA}: {literal(text)}}}"
+        return f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, KV_METADATA {{{_METADATA}: {literal(text)}}}"
 
 
 class PartsTable(Relation):
@@ -118,7 +118,7 @@ class PartsTable(Relation):
             self.open()
 
     def _run(self, statement: str, plan: Plan) -> list[tuple[Any, ...]]:  # noqa: ARG002  files can be read often
-        return self.engine.connection.execute(statement).fetchall()
+        return self.engine.run(statement)
 
     def _source_error(self) -> Exception | None:
         return self._source()
@@ -148,13 +148,14 @@ class PartsTable(Relation):
                 parameter="parts",
                 hint="Run the task that writes it again.",
             ) from error
-        if not found:
+        origin = _origin_from(found[0][0]) if len(found) == 1 else None
+        if origin is None:
             raise COSInventoryConfigurationError(
                 f"{path} does not say which report it was made of.",
                 parameter="parts",
-                hint="Only what COSInventoryToParquetOperator writes is a part of a report.",
+                hint="Only what COSInventoryToParquetOperator writes is a part of a report. Name each by itself.",
             )
-        return _origin_from(json.loads(found[0][0]))
+        return origin
 
     def _check_whole(self, origin: PartOrigin) -> None:
         missing = origin.report_files - len(origin.files)
@@ -181,9 +182,16 @@ class PartsTable(Relation):
             )
 
 
-def _origin_from(data: Mapping[str, Any]) -> PartOrigin:
-    values = {name: data.get(name) for name in PartOrigin.__dataclass_fields__}
-    return PartOrigin(**{**values, "files": tuple(data["files"])})  # type: ignore[arg-type]  # what options() wrote
+def _origin_from(text: str) -> PartOrigin | None:
+    try:
+        data = json.loads(text)
+        origin = PartOrigin(**{**data, "files": tuple(data["files"])})
+    except (ValueError, TypeError, KeyError):
+        return None
+    texts = (origin.bucket, origin.source_bucket, origin.manifest_key, origin.checksum, *origin.files)
+    numbers = (origin.report_files, origin.matched_objects or 0)
+    is_one = all(isinstance(text, str) for text in texts) and all(isinstance(number, int) for number in numbers)
+    return origin if is_one else None
 
 
 def _together(origins: Mapping[str, PartOrigin]) -> PartOrigin:

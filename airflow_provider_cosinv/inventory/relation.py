@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 
-#: The plan of a statement, as DuckDB explains it in JSON.
+#: An operator of a plan or a profile, as DuckDB explains it in JSON, with its children.
 Plan: TypeAlias = dict[str, Any]
 
 _VIEW = "CREATE OR REPLACE TEMP VIEW cos_query AS\n"
@@ -33,7 +34,8 @@ class Rows:
     A small result.
 
     :param columns: their names
-    :param rows: by the name of the column; JSON-able: a time is text of ISO 8601, a map is a dict
+    :param rows: by the name of the column; JSON-able: a time is text of ISO 8601, a map is a dict, and what is no
+        finite number is text (``NaN``, ``Infinity``)
     """
 
     columns: tuple[str, ...]
@@ -94,9 +96,12 @@ class Relation(ABC):
         names = tuple(str(column[0]) for column in described)
         readings = ", ".join(_reading(str(column[0]), str(column[1])) for column in described)
         connection.execute("SET preserve_insertion_order = true")
-        found = connection.execute(f"SELECT {readings} FROM cos_result").fetchall()
-        connection.execute("SET preserve_insertion_order = false")
-        connection.execute("DROP TABLE cos_result")
+        try:
+            with self._explained():
+                found = connection.execute(f"SELECT {readings} FROM cos_result").fetchall()
+        finally:
+            connection.execute("SET preserve_insertion_order = false")
+            connection.execute("DROP TABLE cos_result")
         if len(found) > max_rows:
             raise COSInventoryConfigurationError(
                 f"The result has more than {max_rows} rows.",
@@ -108,7 +113,7 @@ class Relation(ABC):
             columns=names,
             rows=[
                 {
-                    name: json.loads(value) if is_nested and value is not None else value
+                    name: _jsonable(value, is_nested=is_nested)
                     for name, is_nested, value in zip(names, nested, row, strict=True)
                 }
                 for row in found
@@ -138,7 +143,7 @@ class Relation(ABC):
 
         self._prepare()
         connection = self.engine.connection
-        with self._explained():
+        with self._explained(lines_before=0):
             statements = connection.extract_statements(sql)
         kinds = ", ".join(statement.type.name for statement in statements)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -147,11 +152,17 @@ class Relation(ABC):
             )
         with self._explained(lines_before=1):
             connection.execute(_VIEW + sql)
-        ((_, plan),) = connection.execute("EXPLAIN (FORMAT JSON) FROM cos_query").fetchall()
+        with self._explained():
+            ((_, plan),) = connection.execute("EXPLAIN (FORMAT JSON) FROM cos_query").fetchall()
         return {"children": json.loads(plan)}
 
     @contextmanager
-    def _explained(self, *, lines_before: int = 0) -> Iterator[None]:
+    def _explained(self, *, lines_before: int | None = None) -> Iterator[None]:
+        """
+        Turn DuckDB's errors into this package's.
+
+        :param lines_before: of the statement, before the user's SQL; None where a line would not be one of it
+        """
         import duckdb
 
         try:
@@ -165,12 +176,28 @@ class Relation(ABC):
         except duckdb.Error as error:
             if source_error := self._source_error():
                 raise source_error from error
-            text = _LINE.sub(lambda line: f"LINE {int(line[1]) - lines_before}:", str(error))
+            if isinstance(error, duckdb.IOException):
+                raise COSInventoryConfigurationError(f"DuckDB could not read or write a file. {error}") from error
+            text = _positioned(str(error), lines_before)
             raise COSInventoryConfigurationError(
                 f"The SQL is wrong. {text}",
                 parameter="sql",
                 hint=f"The table {self.name} has the columns {', '.join(map(identifier, self.columns))}.",
             ) from error
+
+
+def _positioned(text: str, lines_before: int | None) -> str:
+    if lines_before is None:
+        return text.partition("\n\nLINE ")[0]
+    return _LINE.sub(lambda line: f"LINE {int(line[1]) - lines_before}:", text)
+
+
+def _jsonable(value: Any, *, is_nested: bool) -> Any:
+    if is_nested and value is not None:
+        return json.loads(value, parse_constant=str)
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(value)
+    return value
 
 
 def _reading(name: str, kind: str) -> str:

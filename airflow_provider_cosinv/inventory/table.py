@@ -3,23 +3,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import quote, urlencode
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory.datafile import read_records
+from airflow_provider_cosinv.inventory.dialect import NotSureError, unambiguous
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.feed import Feed
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
-from airflow_provider_cosinv.inventory.records import InventoryRecord
+from airflow_provider_cosinv.inventory.plan import rows_scanned, scans
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
+from airflow_provider_cosinv.inventory.rendering import rendered
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 from airflow_provider_cosinv.inventory.stored import inflated
 from airflow_provider_cosinv.inventory.table_columns import DECODE_KEY_MACRO, NOT_SURE, TableColumn, table_columns
@@ -27,10 +25,13 @@ from airflow_provider_cosinv.inventory.table_columns import DECODE_KEY_MACRO, NO
 #: Gives the bytes of a data file as they are stored.
 OpenFile: TypeAlias = Callable[[DataFile], Iterable[bytes]]
 _Render: TypeAlias = Callable[[Iterator[bytes], DataFile], Iterable[bytes]]
+# What a statement says, and the rows that it scanned where it read the whole of the report.
+_Reading: TypeAlias = tuple[list[tuple[Any, ...]], int | None]
 
-# Longer than any row: a key has at most 850 bytes, tags and metadata a few thousand.
-_ROW_BYTES = 1024 * 1024
-_ROWS_AT_ONCE = 1000
+# What the csv module takes for one field. A key has at most 850 bytes, tags and metadata a few thousand. What the
+# record reader takes all the same, and renders, may be as long as a buffer.
+_ROW_BYTES = 128 * 1024
+_BUFFER_BYTES = 16 * 1024 * 1024
 
 
 class ReportTable(Relation):
@@ -65,6 +66,15 @@ class ReportTable(Relation):
         return tuple(column.name for column in self._columns)
 
     def _prepare(self) -> None:
+        sources: dict[str, str] = {}
+        for column in self._columns:
+            other = sources.setdefault(column.name, column.source)
+            if other != column.source:
+                raise COSInventoryCorruptReportError(
+                    f"The columns {other} and {column.source} of the report are both {column.name}.",
+                    bucket=self.report.bucket,
+                    key=self.report.manifest_key,
+                )
         if self._copy is None:
             # For plans alone, which open no file.
             nothing = self.engine.folder / "nothing.csv"
@@ -72,11 +82,11 @@ class ReportTable(Relation):
             self._make_views([nothing] if self.files else [], is_rendered=False)
 
     def _run(self, statement: str, plan: Plan) -> list[tuple[Any, ...]]:
-        if self._copy is None and _scans(plan) > 1:
+        if self._copy is None and scans(plan) > 1:
             # A pipe can be read once.
             self._keep_copy()
         if self._copy is not None:
-            return self.engine.connection.execute(statement).fetchall()
+            return self.engine.run(statement)
         return self._stream(statement)
 
     def _keep_copy(self) -> None:
@@ -90,45 +100,68 @@ class ReportTable(Relation):
         self._copy = path
 
     def _stream(self, statement: str) -> list[tuple[Any, ...]]:
+        answer, rows = self._read(statement)
+        expected = self.report.matched_objects
+        if rows is None or expected is None:
+            return answer
+        if rows != expected:
+            # A LIMIT may end the scan of a small report whose bytes had all been passed on.
+            ((rows,),), _ = self._read("SELECT count(*) FROM inventory")
+        if rows != expected:
+            raise COSInventoryCorruptReportError(
+                f"The data files have {rows} rows, the manifest says {expected}.",
+                bucket=self.report.bucket,
+                key=self.report.manifest_key,
+                hint="Take the inventory again, under a new id.",
+            )
+        return answer
+
+    def _read(self, statement: str) -> _Reading:
         import duckdb
 
-        try:
-            return self._attempt(statement, self._as_it_is, is_rendered=False)
-        except duckdb.Error as error:
-            # Not sure of a value, or of the CSV of a pipe. All else is the statement's own fault.
-            if NOT_SURE not in str(error) and str(self.engine.folder) not in str(error):
-                raise
-        return self._attempt(statement, self._rendered, is_rendered=True)
+        with tempfile.TemporaryDirectory(prefix="pipes-", dir=self.engine.folder) as folder:
+            try:
+                return self._attempt(statement, Path(folder), self._as_it_is, is_rendered=False)
+            except (NotSureError, UnicodeDecodeError):
+                # DuckDB 1.5 may cut a line that an error of its quotes in the middle of a character.
+                pass
+            except duckdb.NotImplementedException as error:
+                # Of several threads in one file, which do not agree where a row begins.
+                if "CSV" not in str(error):
+                    raise
+            except duckdb.Error as error:
+                # Not sure of a value, or of the CSV of a pipe. All else is the statement's own fault.
+                if NOT_SURE not in str(error) and folder not in str(error):
+                    raise
+            return self._attempt(statement, Path(folder), self._rendered, is_rendered=True)
 
-    def _attempt(self, statement: str, render: _Render, *, is_rendered: bool) -> list[tuple[Any, ...]]:
+    def _attempt(self, statement: str, folder: Path, render: _Render, *, is_rendered: bool) -> _Reading:
         import duckdb
 
         connection = self.engine.connection
-        with (
-            tempfile.TemporaryDirectory(dir=self.engine.folder) as folder,
-            Feed(
-                folder=Path(folder),
-                files=self.files,
-                bucket=self.report.bucket,
-                open_file=self._open_file,
-                render=render,
-                on_error=connection.interrupt,
-            ) as feed,
-        ):
+        with Feed(
+            folder=folder,
+            files=self.files,
+            bucket=self.report.bucket,
+            open_file=self._open_file,
+            render=render,
+            on_error=connection.interrupt,
+        ) as feed:
             self._make_views(feed.pipes, is_rendered=is_rendered)
             connection.execute("SET enable_profiling = 'no_output'")
             try:
-                answer = connection.execute(statement).fetchall()
+                answer = self.engine.run(statement, on_abort=feed.give_up)
                 profile = json.loads(connection.get_profiling_information())
-            except duckdb.InterruptException:
+            except duckdb.Error:
+                # A file that could not be read to its end may look like anything to DuckDB.
+                feed.give_up()
                 feed.finish()
                 raise
             finally:
+                feed.end()
                 connection.execute("RESET enable_profiling")
             feed.finish()
-            if self._is_whole_report and feed.is_whole:
-                self._check_count(profile)
-            return answer
+            return answer, rows_scanned(profile) if self._is_whole_report and feed.is_whole else None
 
     def _make_views(self, pipes: Sequence[Path], *, is_rendered: bool) -> None:
         self.engine.connection.execute(DECODE_KEY_MACRO)
@@ -139,9 +172,17 @@ class ReportTable(Relation):
             return
         fields = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(self._columns)))
         paths = ", ".join(literal(str(pipe)) for pipe in pipes)
+        # Of a usual file DuckDB guesses what ends a line, by the first that it sees, and its threads guess where a row
+        # begins. Where a guess is wrong it says so, and no guess is left to what was rendered.
+        certain = "new_line='\\n', parallel=false, " if is_rendered else ""
+        row_bytes = _BUFFER_BYTES if is_rendered else _ROW_BYTES
+        below = ", ".join(["*", *(column.below for column in self._columns if column.below and not is_rendered)])
         source = (
-            f"read_csv([{paths}], columns={{{fields}}}, header=false, auto_detect=false, delim=',', quote='\"',"
-            f" escape='\"', nullstr='', compression='none', max_line_size={_ROW_BYTES})"
+            f"(SELECT {below} FROM read_csv([{paths}], columns={{{fields}}}, header=false, auto_detect=false,"
+            " delim=',', quote='\"',"
+            # With '' for NULL, empty fields behind the last column would pass, as they do in DuckDB 1.5 anyway.
+            " escape='\"', nullstr='\n', allow_quoted_nulls=false, compression='none',"
+            f" {certain}max_line_size={row_bytes}, buffer_size={_BUFFER_BYTES}))"
         )
 
         def guarded(column: TableColumn) -> str:
@@ -158,61 +199,8 @@ class ReportTable(Relation):
         self.engine.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
 
     def _as_it_is(self, chunks: Iterator[bytes], file: DataFile) -> Iterable[bytes]:
-        return inflated(chunks, file=file, bucket=self.report.bucket)
+        return unambiguous(inflated(chunks, file=file, bucket=self.report.bucket))
 
-    def _rendered(self, chunks: Iterator[bytes], file: DataFile) -> Iterator[bytes]:
-        """Read a data file with the record reader, and write what it says so that nothing in it is in doubt."""
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    def _rendered(self, chunks: Iterator[bytes], file: DataFile) -> Iterable[bytes]:
         records = read_records(chunks, file=file, bucket=self.report.bucket, columns=self.report.columns)
-        for number, record in enumerate(records, start=1):
-            writer.writerow([_text_of(record, column) for column in self._columns])
-            if number % _ROWS_AT_ONCE == 0:
-                yield _taken(buffer)
-        yield _taken(buffer)
-
-    def _check_count(self, profile: dict[str, Any]) -> None:
-        expected = self.report.matched_objects
-        rows = _rows_scanned({"children": profile["operator" if "operator" in profile else "children"]})
-        if expected is not None and rows != expected:
-            raise COSInventoryCorruptReportError(
-                f"The data files have {rows} rows, the manifest says {expected}.",
-                bucket=self.report.bucket,
-                key=self.report.manifest_key,
-                hint="Take the inventory again, under a new id.",
-            )
-
-
-def _scans(plan: Plan) -> int:
-    own = 1 if plan.get("name", "").strip() == "READ_CSV" else 0
-    return own + sum(_scans(child) for child in plan.get("children", ()))
-
-
-def _rows_scanned(operator: dict[str, Any]) -> int:
-    own = 0
-    if operator.get("extra_info", {}).get("Function") == "READ_CSV":
-        # DuckDB 2; DuckDB 1.5, whose scans of CSV filter nothing.
-        own = operator["rows_scanned"] if "rows_scanned" in operator else operator["operator_cardinality"]
-    return own + sum(_rows_scanned(child) for child in operator.get("children", ()))
-
-
-def _text_of(record: InventoryRecord, column: TableColumn) -> str:
-    if column.field is None:
-        return record.metadata.get(column.source) or record.other.get(column.source) or ""
-    value = getattr(record, column.field)
-    if value is None:
-        return ""
-    if column.field == "key":
-        return quote(value, safe="/")
-    if column.field == "tag":
-        return urlencode(record.tags())
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value)
-
-
-def _taken(buffer: io.StringIO) -> bytes:
-    taken = buffer.getvalue().encode()
-    buffer.seek(0)
-    buffer.truncate()
-    return taken
+        return rendered(records, self._columns)

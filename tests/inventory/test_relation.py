@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
+from airflow_provider_cosinv.inventory.relation import Relation
+from tests.inventory.tables import opened, some_rows, table_of
+
+COLUMNS = ("Appid", "Bucket", "Key", "Size", 'x-cos-meta-a.b"c', "LastModifiedDate", "Tag", "Select")
+ROW = b"1,b,k,1,m,2022-11-20T10:53:38+08:00,a=b,s\n"
+
+
+@pytest.fixture(scope="module")
+def relation() -> Iterator[Relation]:
+    with opened([gzip.compress(ROW)], columns=COLUMNS, rows=1) as table:
+        yield table
+
+
+def test_a_row_is_json(relation: Relation) -> None:
+    rows = relation.fetch("FROM inventory", max_rows=1)
+
+    assert rows.columns == relation.columns == COLUMNS
+    assert rows.rows == [
+        {
+            "Appid": "1",
+            "Bucket": "b",
+            "Key": "k",
+            "Size": 1,
+            'x-cos-meta-a.b"c': "m",
+            "LastModifiedDate": "2022-11-20T02:53:38.000000+00:00",
+            "Tag": {"a": "b"},
+            "Select": "s",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("1::HUGEINT * 10000000000000000000000", 10**22),
+        ("18446744073709551615::UBIGINT", 2**64 - 1),
+        ("1.50::DECIMAL(10, 2)", 1.5),
+        ("DATE '2020-01-02'", "2020-01-02"),
+        ("TIME '10:00:01'", "10:00:01"),
+        ("INTERVAL 3 DAY", "3 days"),
+        ("'ab'::BLOB", "ab"),
+        ("'a'::ENUM('a', 'b')", "a"),
+        ("NULL", None),
+        ("true", True),
+        ("'nan'::DOUBLE", "NaN"),
+        ("'-inf'::FLOAT", "-Infinity"),
+        ("[1.5, NULL, 'nan'::DOUBLE]", [1.5, None, "NaN"]),
+        ("[1, 2]::INT[2]", [1, 2]),
+        ("{'a': 1, 'b': DATE '2020-01-02'}", {"a": 1, "b": "2020-01-02"}),
+        ("MAP {1: 'x'}", {"1": "x"}),
+        ("MAP {}", {}),
+        ("NULL::MAP(VARCHAR, VARCHAR)", None),
+        ("[LastModifiedDate]", ["2022-11-20 02:53:38+00"]),
+        ("""'{"a": [1]}'::JSON""", {"a": [1]}),
+        ("chr(0)", "\0"),
+        ("'infinity'::TIMESTAMPTZ", "infinity"),
+    ],
+)
+def test_values_of_all_types_are_json(relation: Relation, sql: str, value: Any) -> None:
+    rows = relation.fetch(f"SELECT {sql} AS value FROM inventory", max_rows=1).rows
+
+    assert json.loads(json.dumps(rows, allow_nan=False)) == [{"value": value}]
+
+
+def test_columns_of_one_name_are_all_kept(relation: Relation) -> None:
+    rows = relation.fetch("SELECT 1 AS a, 2 AS a, 3 AS A", max_rows=1)
+
+    assert rows.rows == [dict(zip(rows.columns, [1, 2, 3], strict=True))]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT Key FROM inventory;",
+        "SELECT Key FROM inventory; -- and no more",
+        "SELECT Key FROM inventory -- and no more",
+        "-- first\nSELECT Key FROM inventory /* last */",
+        "WITH a AS (FROM inventory) SELECT Key FROM a",
+        'SELECT Key FROM inventory WHERE "Select" = \'s\' AND "x-cos-meta-a.b""c" = \'m\'',
+        "SELECT Key FROM inventory_encoded",
+    ],
+)
+def test_one_select_may_be_written_as_one_likes(relation: Relation, sql: str) -> None:
+    assert relation.fetch(sql, max_rows=1).rows == [{"Key": "k"}]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["", "-- nothing", "SELECT 1; SELECT 2", "DROP TABLE x", "COPY (SELECT 1) TO 'x'", "SET threads = 9", "ATTACH 'x'"],
+)
+def test_anything_but_one_select_is_refused(relation: Relation, sql: str) -> None:
+    with pytest.raises(COSInventoryConfigurationError, match="One SELECT is wanted") as raised:
+        relation.fetch(sql, max_rows=1)
+    assert raised.value.parameter == "sql"
+
+
+@pytest.mark.parametrize(
+    ("sql", "position"),
+    [
+        ("SELECT Ky FROM inventory", "LINE 1: SELECT Ky FROM inventory\n               ^"),
+        ("SELECT\n  Ky\nFROM inventory", "LINE 2:   Ky\n          ^"),
+        ("SELECT Key FROM\n\n inventry", "LINE 3:  inventry\n         ^"),
+        ("SELECT Key\nFROM inventory WHERE = 3", "LINE 2: FROM inventory WHERE = 3\n                             ^"),
+        ("SELEC 1", "LINE 1: SELEC 1\n        ^"),
+    ],
+)
+def test_wrong_sql_is_told_with_its_position_and_the_columns_there_are(
+    relation: Relation, sql: str, position: str
+) -> None:
+    with pytest.raises(COSInventoryConfigurationError) as raised:
+        relation.fetch(sql, max_rows=1)
+    assert raised.value.parameter == "sql"
+    assert position in raised.value.message
+    assert '"Key", "Size", "x-cos-meta-a.b""c"' in (raised.value.hint or "")
+
+
+def test_sql_that_fails_on_a_value_is_told_without_our_own_sql(relation: Relation) -> None:
+    for sql in ("SELECT Key::INT FROM inventory", "SELECT 'x'::INT", "FROM cos_query", "SELECT ?"):
+        with pytest.raises(COSInventoryConfigurationError) as raised:
+            relation.fetch(sql, max_rows=1)
+        assert raised.value.parameter == "sql"
+        assert "CREATE" not in raised.value.message
+
+
+def test_too_many_rows_are_refused(relation: Relation) -> None:
+    assert len(relation.fetch("FROM range(3)", max_rows=3).rows) == 3
+    with pytest.raises(COSInventoryConfigurationError, match="more than 2 rows") as raised:
+        relation.fetch("FROM range(3)", max_rows=2)
+    assert raised.value.parameter == "max_rows"
+    # Nothing of it is in the way of the next.
+    assert relation.fetch("SELECT 1 AS a", max_rows=1).rows == [{"a": 1}]
+
+
+@pytest.mark.parametrize("options", ["FORMAT parquet", "FORMAT csv"])
+def test_an_order_is_kept(tmp_path: Path, options: str) -> None:
+    # Several groups of rows of Parquet, and of what a thread takes at once.
+    bodies = [some_rows(100_000, prefix=prefix) for prefix in "ab"]
+    sql = "SELECT Key FROM inventory ORDER BY Size DESC, Key"
+    with open_engine(EngineSettings(threads=4)) as engine:
+        table = table_of(engine, bodies, rows=200_000)
+        path = tmp_path / "saved"
+        assert table.save(sql, path, options=options) == 200_000
+        reader = "read_parquet" if "parquet" in options else "read_csv"
+        saved = [row[0] for row in duckdb.connect().execute(f"FROM {reader}('{path}')").fetchall()]
+        fetched = [row["Key"] for row in table.fetch(sql, max_rows=200_000).rows]
+
+    assert saved == fetched == sorted(saved, key=lambda key: (-int(key[-1]), key))
+
+
+def test_what_cannot_be_written_is_an_error(relation: Relation, tmp_path: Path) -> None:
+    with pytest.raises(COSInventoryConfigurationError, match="nowhere"):
+        relation.save("FROM inventory", tmp_path / "nowhere" / "x.parquet", options="FORMAT parquet")
