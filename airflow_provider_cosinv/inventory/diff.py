@@ -152,7 +152,7 @@ class DiffTable(Relation):
         self.engine.connection.execute(f"CREATE OR REPLACE TEMP VIEW diff AS SELECT * FROM {table}")
 
     def _run(self, statement: str, plan: dict[str, Any]) -> list[tuple[Any, ...]]:  # noqa: ARG002  files can be read often
-        return self.engine.connection.execute(statement).fetchall()
+        return self.engine.run(statement)
 
     def _source_error(self) -> Exception | None:
         return self._source()
@@ -181,7 +181,7 @@ class DiffTable(Relation):
         return path
 
     def _write(self, query: str, path: Path) -> None:
-        self.engine.connection.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet)")
+        self.engine.run(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet)")
 
 
 def _parquet(files: Sequence[Path]) -> str:

@@ -177,7 +177,10 @@ class Relation(ABC):
             if source_error := self._source_error():
                 raise source_error from error
             if isinstance(error, duckdb.IOException):
-                raise COSInventoryConfigurationError(f"DuckDB could not read or write a file. {error}") from error
+                raise COSInventoryConfigurationError(
+                    f"DuckDB could not read or write a file. {error}",
+                    hint="Check the paths in the SQL, and the room on the disk of temp_directory.",
+                ) from error
             text = _positioned(str(error), lines_before)
             raise COSInventoryConfigurationError(
                 f"The SQL is wrong. {text}",

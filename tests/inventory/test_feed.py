@@ -234,8 +234,8 @@ def test_a_second_signal_leaves_no_statement_behind(stop: Callable[[], None]) ->
         stop()
 
     with open_engine(EngineSettings(threads=2)) as engine:
+        threading.Thread(target=stop_once_it_runs).start()
         with pytest.raises(Stopped):
-            threading.Thread(target=stop_once_it_runs).start()
             engine.run(for_ever, on_abort=lambda: stops.pop()() if stops else None)
         assert engine.run("SELECT 5") == [(5,)]
     assert stops == []

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from airflow_provider_cosinv.inventory import pipe as module
-from airflow_provider_cosinv.inventory.pipe import FeedPipe, open_if_read
+from airflow_provider_cosinv.inventory.pipe import open_if_read
 
 BLOCK = bytes(range(256)) * 1024  # 256 KiB
 
