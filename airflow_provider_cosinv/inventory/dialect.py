@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 # Before a quote that opens a field, the csv module skips spaces and DuckDB does not; behind one that closes it, DuckDB
 # skips them and the csv module does not. A pattern that begins with a plain character is found many times faster.
 _SPACES_AT_QUOTES = re.compile(rb' (?:(?<=[,\n] ) *"|(?<=" ) *(?:[,\r\n]|\Z))')
+_BEFORE_SPACES = (b",", b"\n", b'"', b"")
+# In a block, for which a look at each is worth it.
+_FEW_SPACES = 500
 # Spaces at the end of a block may go on in the next one; no sane file has so many.
 _SPACES = 1024
 
@@ -63,7 +66,7 @@ def _check_characters(block: bytes, decoder: codecs.IncrementalDecoder) -> None:
 
 
 def _check_separators(text: bytes, *, is_end: bool) -> None:
-    if _SPACES_AT_QUOTES.search(text):
+    if _may_have_spaces_at_quotes(text) and _SPACES_AT_QUOTES.search(text):
         raise NotSureError
     if b"\r" not in text:
         return
@@ -71,3 +74,15 @@ def _check_separators(text: bytes, *, is_end: bool) -> None:
     alone = text.count(b"\r") - text.count(b"\r\n")
     if alone > (0 if is_end else text.endswith(b"\r")):
         raise NotSureError
+
+
+def _may_have_spaces_at_quotes(text: bytes) -> bool:
+    """Look at each space, where there are few: that takes a third of the time of the pattern."""
+    place = text.find(b" ")
+    for _ in range(_FEW_SPACES):
+        if place < 0:
+            return False
+        if text[place - 1 : place] in _BEFORE_SPACES:
+            return True
+        place = text.find(b" ", place + 1)
+    return True

@@ -61,6 +61,8 @@ class Engine:
         answer: Future[list[tuple[Any, ...]]] = Future()
 
         def work() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return
             try:
                 answer.set_result(self.connection.execute(statement).fetchall())
             except BaseException as error:  # noqa: BLE001  handed to the thread that waits
@@ -72,9 +74,11 @@ class Engine:
             # Not the thread: one whose join() was broken off counts as ended, up to Python 3.12.
             wait([answer])
         except BaseException:
-            while worker.is_alive() and not answer.done():
-                # A second signal changes nothing: nobody may use the connection before the statement has ended.
+            # A second signal changes nothing: nobody may use the connection before the statement has ended.
+            while True:
                 with suppress(BaseException):
+                    if answer.cancel() or answer.done():
+                        break
                     # Again and again: an interruption that comes before DuckDB begins is lost.
                     self.connection.interrupt()
                     on_abort()

@@ -134,9 +134,9 @@ def _parse_integer(text: str, largest: int) -> int:
     return int(digits)
 
 
-def unquoted(text: str) -> str:
+def unquoted(text: str) -> str | None:
     """Return an ETag without the quotes that HTTP puts around it."""
-    return text.strip('"')
+    return text.strip('"') or None
 
 
 # Column, field, reader. A page and the console differ in the spelling of the delete marker's column.

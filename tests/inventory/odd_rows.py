@@ -176,6 +176,7 @@ VALUES: tuple[tuple[str, str, Any], ...] = (
     ("ETag", '"d41d8cd98f00b204e9800998ecf8427e"', "d41d8cd98f00b204e9800998ecf8427e"),
     ("ETag", '"d41d8cd98f00b204e9800998ecf8427e-12"', "d41d8cd98f00b204e9800998ecf8427e-12"),
     ("ETag", 'a"b', 'a"b'),
+    ("ETag", '""', None),
     # Tags
     ("Tag", "", None),
     ("Tag", "&", {}),

@@ -167,7 +167,7 @@ def test_booleans_are_read_in_any_case():
 
 
 def test_quotes_around_etags_are_taken_off():
-    assert values("ETag", '"e"', "f", "", '"') == ["e", "f", None, ""]
+    assert values("ETag", '"e"', "f", "", '"') == ["e", "f", None, None]
 
 
 def test_two_columns_for_one_field_are_left_to_the_reader_of_rows():
