@@ -135,7 +135,7 @@ def test_the_largest_objects_come_by_size_then_key_then_version(report):
         "v1",
         1000,
         "STANDARDIA",
-        datetime(2025, 12, 1, tzinfo=timezone.utc),
+        "2025-12-01 00:00:00+00",
     )
     sizes = answer(report, "largest_objects")
     assert len(sizes) == 17  # not those without a size

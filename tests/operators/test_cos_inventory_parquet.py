@@ -218,7 +218,11 @@ class TestWhatIsWrong:
 
 def test_a_task_function_does_the_same_through_the_hook(cos):
     manifest = take_report()
-    assert COSInventoryHook().to_parquet(manifest, batch=None) == convert(manifest)
+    called, run = COSInventoryHook().to_parquet(manifest, batch=None), convert(manifest)
+    # The rows have no promised order, so that the files need not be of one size.
+    assert called.pop("bytes") > 0
+    assert run.pop("bytes") > 0
+    assert called == run
 
 
 def test_one_line_of_the_log_says_what_came_of_it(cos):
