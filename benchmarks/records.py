@@ -9,18 +9,14 @@ the same files in turn, so that a busy machine slows all of them.
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from rich.console import Console
 from rich.table import Table
@@ -28,30 +24,14 @@ from rich.table import Table
 from airflow_provider_cosinv.inventory import Manifest
 from airflow_provider_cosinv.inventory.datafile import read_records
 from benchmarks.table_data import ReportFolder
+from benchmarks.table_rivals.csv_loop import typed_rows
 
 _CHUNK_BYTES = 256 * 1024
 
 
 def loop(folder: Path, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
     """Yield the rows as people read them."""
-    for file in manifest.files:
-        with gzip.open(folder / file.key, "rt", encoding="utf-8", newline="") as text:
-            for appid, bucket, key, size, modified, etag, storage, multipart, replication, tag, crc64 in csv.reader(
-                text
-            ):
-                yield (
-                    appid,
-                    bucket,
-                    unquote(key),
-                    int(size) if size else None,
-                    datetime.fromisoformat(modified) if modified else None,
-                    etag or None,
-                    storage or None,
-                    multipart == "True" if multipart else None,
-                    replication or None,
-                    tag or None,
-                    int(crc64) if crc64 else None,
-                )
+    return typed_rows(folder / file.key for file in manifest.files)
 
 
 def reader(folder: Path, manifest: Manifest) -> Iterator[tuple[Any, ...]]:

@@ -24,13 +24,11 @@ if TYPE_CHECKING:
 
 # DuckDB opens files in their order, a few at a time.
 _WINDOW = 32
-# Seconds between two looks for a reader, and between two looks whether a blocked writer is still wanted.
+# Seconds between two looks for a reader, and between two looks whether a thread is still wanted.
 _PAUSE = 0.003
 _PATIENCE = 0.2
 # Seconds for threads to end once nothing is wanted of them: one may wait for the network.
 _LAST_PATIENCE = 5
-# What Linux gives to anyone; a pipe has 64 KiB by itself.
-_PIPE_BYTES = 1024 * 1024
 
 
 class Feed:

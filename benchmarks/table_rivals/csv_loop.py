@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from importlib import import_module
 from itertools import islice
@@ -39,7 +39,7 @@ def parquet(task: Task) -> None:
     part = Path(task.output, "inventory.parquet")
     open_writer = import_module("pyarrow.parquet").ParquetWriter
     with open_writer(part, schema, compression="zstd", compression_level=ZSTD_LEVEL) as writer:
-        rows = _typed_rows(task)
+        rows = typed_rows(task.paths)
         while batch := list(islice(rows, _BATCH_ROWS)):
             arrays = [
                 pyarrow.array(values, kind) for values, kind in zip(zip(*batch, strict=True), schema.types, strict=True)
@@ -53,7 +53,7 @@ def aggregate(task: Task) -> list[Group]:
     key, size, storage_class = places["Key"], places["Size"], places["StorageClass"]
     objects: dict[tuple[str, str], int] = defaultdict(int)
     sizes: dict[tuple[str, str], int] = defaultdict(int)
-    for row in _rows(task):
+    for row in _rows(task.paths):
         group = (row[storage_class], row[key].partition("/")[0])
         objects[group] += 1
         sizes[group] += int(row[size])
@@ -64,20 +64,21 @@ def records(task: Task) -> list[int]:
     """Go over all rows, typed: return how many there are and their bytes."""
     size = task.column_places["Size"]
     count = total = 0
-    for row in _typed_rows(task):
+    for row in typed_rows(task.paths):
         count += 1
         total += row[size] or 0
     return [count, total]
 
 
-def _rows(task: Task) -> Iterator[list[str]]:
-    for path in task.paths:
+def _rows(paths: Iterable[str | Path]) -> Iterator[list[str]]:
+    for path in paths:
         with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
             yield from csv.reader(file)
 
 
-def _typed_rows(task: Task) -> Iterator[tuple[Any, ...]]:
-    for appid, bucket, key, size, modified, etag, storage_class, multipart, replication, tag, crc64 in _rows(task):
+def typed_rows(paths: Iterable[str | Path]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows as people read them."""
+    for appid, bucket, key, size, modified, etag, storage_class, multipart, replication, tag, crc64 in _rows(paths):
         yield (
             appid,
             bucket,
