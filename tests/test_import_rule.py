@@ -18,7 +18,7 @@ NAME = "airflow_provider_cosinv"
 ALLOWED = {
     "exceptions": set(),
     "get_provider_info": set(),
-    "inventory": {"inventory", "exceptions", "duckdb", "isal", "typing_extensions"},
+    "inventory": {"inventory", "exceptions", "duckdb", "isal", "numpy", "pyarrow", "typing_extensions"},
     "cos": {"cos", "inventory", "exceptions", "qcloud_cos", "requests", "urllib3", "aiohttp", "yarl", "tenacity"},
     "hooks": {"hooks", "cos", "inventory", "exceptions", "get_provider_info", "airflow", "wtforms", "fsspec"},
     "assets": {"inventory", "exceptions", "airflow"},
@@ -38,7 +38,19 @@ ALLOWED = {
         "typing_extensions",
     },
 }
-HEAVY = {"qcloud_cos", "requests", "aiohttp", "duckdb", "isal", "fsspec", "pyarrow", "pandas", "uvicorn", "starlette"}
+HEAVY = {
+    "qcloud_cos",
+    "requests",
+    "aiohttp",
+    "duckdb",
+    "isal",
+    "fsspec",
+    "numpy",
+    "pyarrow",
+    "pandas",
+    "uvicorn",
+    "starlette",
+}
 
 
 def imports_of(path):

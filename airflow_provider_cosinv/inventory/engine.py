@@ -43,11 +43,17 @@ class Engine:
     One DuckDB.
 
     :param connection: to it
-    :param folder: temporary, for pipes and what else a query needs
+    :param folder: temporary, for what a query needs
     """
 
     connection: DuckDBPyConnection
     folder: Path
+
+    @property
+    def threads(self) -> int:
+        """How many threads DuckDB has."""
+        ((threads,),) = self.connection.execute("SELECT current_setting('threads')").fetchall()
+        return int(threads)
 
     def run(self, statement: str, *, on_abort: Callable[[], None] = lambda: None) -> list[tuple[Any, ...]]:
         """
