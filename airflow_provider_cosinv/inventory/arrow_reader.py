@@ -16,7 +16,7 @@ import pyarrow.csv
 from airflow_provider_cosinv.inventory.arrow_columns import arrow_type, from_records, from_text
 from airflow_provider_cosinv.inventory.datafile import RecordBatch, records_of
 from airflow_provider_cosinv.inventory.field_batches import BatchReader
-from airflow_provider_cosinv.inventory.line_blocks import LineBlock, line_blocks
+from airflow_provider_cosinv.inventory.line_blocks import line_blocks
 from airflow_provider_cosinv.inventory.manifest import DataFile
 from airflow_provider_cosinv.inventory.plain_rows import plain_rows
 from airflow_provider_cosinv.inventory.record_columns import ColumnReader
@@ -66,13 +66,16 @@ class ArrowReader:
         :param file: what the manifest says of it
         :raises COSInventoryCorruptReportError: with the key and, for a row, its line
         """
-        blocks = line_blocks(
-            inflated(chunks, file=file, bucket=self._bucket), size=_BLOCK_BYTES, file=file, bucket=self._bucket
-        )
+        blocks = line_blocks(inflated(chunks, file=file, bucket=self._bucket), size=_BLOCK_BYTES)
         careful = _CarefulReader(blocks, self._columns, file, self._bucket)
         for block in blocks:
-            quick = None if self._is_careful else self.quickly(block.data)
-            yield from map(self._recorded, careful.records(block)) if quick is None else [quick]
+            quick = None if self._is_careful else self.quickly(block)
+            if quick is None:
+                yield from map(self._recorded, careful.records(block))
+            else:
+                # Each line is a row.
+                careful.lines_before += quick.num_rows
+                yield quick
 
     def quickly(self, data: bytes) -> pa.RecordBatch | None:
         """
@@ -110,44 +113,35 @@ class ArrowReader:
         return pa.record_batch(arrays, schema=self.schema)
 
 
-class _CarefulReader:
-    """Reads rows as the record reader does, a block at a time."""
+class _CarefulReader(Iterator[TextBlock]):
+    """
+    Reads rows as the record reader does, a large block at a time; it is itself the small blocks of these.
 
-    def __init__(
-        self, blocks: Iterator[LineBlock], columns: Sequence[TableColumn], file: DataFile, bucket: str
-    ) -> None:
+    ``lines_before`` is how many lines of the file lie before the next block.
+    """
+
+    def __init__(self, blocks: Iterator[bytes], columns: Sequence[TableColumn], file: DataFile, bucket: str) -> None:
+        self.lines_before = 0
+        self._blocks = blocks
         self._file = file
         self._bucket = bucket
         self._rows = RowReader(tuple(column.source for column in columns))
         self._quick = ColumnReader(self._rows)
-        self._texts = _Texts(blocks, file, bucket)
-        self._batches = BatchReader(self._texts, width=len(columns), file=file, bucket=bucket)
+        self._batches = BatchReader(self, width=len(columns), file=file, bucket=bucket)
+        self._texts: Iterator[TextBlock] = iter(())
 
-    def records(self, block: LineBlock) -> Iterator[RecordBatch]:
+    def records(self, block: bytes) -> Iterator[RecordBatch]:
         """Yield the rows of a block, and of the next one where a row goes on there."""
-        self._texts.begin(block)
-        while (text := self._texts.next_of_block()) is not None:
+        self._texts = self._texts_of(block)
+        while (text := next(self._texts, None)) is not None:
             for batch in self._batches.batches_of(text):
                 yield from records_of(batch, self._rows, self._quick, file=self._file, bucket=self._bucket)
 
-
-class _Texts(Iterator[TextBlock]):
-    """Large blocks in the small ones of the record reader."""
-
-    def __init__(self, blocks: Iterator[LineBlock], file: DataFile, bucket: str) -> None:
-        self._blocks = blocks
-        self._file = file
-        self._bucket = bucket
-        self._texts: Iterator[TextBlock] = iter(())
-
-    def begin(self, block: LineBlock) -> None:
-        self._texts = text_of(block.data, line=block.line, file=self._file, bucket=self._bucket)
-
-    def next_of_block(self) -> TextBlock | None:
-        return next(self._texts, None)
-
     def __next__(self) -> TextBlock:
         """Return the next small block, of the next large one if need be."""
-        while (text := self.next_of_block()) is None:
-            self.begin(next(self._blocks))
+        while (text := next(self._texts, None)) is None:
+            self._texts = self._texts_of(next(self._blocks))
         return text
+
+    def _texts_of(self, block: bytes) -> Iterator[TextBlock]:
+        self.lines_before = yield from text_of(block, line=self.lines_before, file=self._file, bucket=self._bucket)

@@ -15,8 +15,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 _QUOTE, _COMMA, _LINE_FEED = b'",\n'
+_ASCII = 127
 # numpy looks at so many bytes at a time, whose masks fit into the processor's cache.
 _SLICE_BYTES = 128 * 1024
 # Where a comma or a line end stands between two quotes.
@@ -32,10 +34,11 @@ def plain_rows(data: bytes, *, width: int) -> int | None:
     :param width: how many fields a row has
     :return: None where the record reader has to be asked
     """
+    text = np.frombuffer(data, np.uint8)
     # The csv module of Python 3.10 takes no NUL.
-    if b"\0" in data or not _is_utf8(data) or _has_long_line(data):
+    if not text.min() or (text.max() > _ASCII and not _is_utf8(data)) or _has_long_line(data):
         return None
-    marks = _marks(data)
+    marks = _marks(text)
     if not data.startswith(b'"'):
         # Of a file that quotes only where it must.
         odd_places = (found.start() for found in re.finditer(b'"', data)) if marks.quotes else iter(())
@@ -73,13 +76,12 @@ class _Marks(NamedTuple):
     misplaced: list[int]
 
 
-def _marks(data: bytes) -> _Marks:
-    text = np.frombuffer(data, np.uint8)
+def _marks(text: NDArray[np.uint8]) -> _Marks:
     size = min(len(text), _SLICE_BYTES) + 2
     quote, parting, line_feed, found = (np.empty(size, np.bool_) for _ in range(4))
     rows = quotes = between = 0
     # The beginning of the block parts fields, too.
-    misplaced = [0] if data[:1] == b'"' and data[1:2] in b",\n" else []
+    misplaced = [0] if text[0] == _QUOTE and text[1] in (_COMMA, _LINE_FEED) else []
     for start in range(0, len(text), _SLICE_BYTES):
         # With the neighbours of the last one.
         part = text[start : start + _SLICE_BYTES + 2]
@@ -130,8 +132,6 @@ def _may_skip_spaces(data: bytes) -> bool:
 
 
 def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
     try:
         data.decode()
     except UnicodeDecodeError:
