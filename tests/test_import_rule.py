@@ -19,7 +19,18 @@ ALLOWED = {
     "exceptions": set(),
     "get_provider_info": set(),
     "inventory": {"inventory", "exceptions", "duckdb", "isal", "numpy", "pyarrow", "typing_extensions"},
-    "cos": {"cos", "inventory", "exceptions", "qcloud_cos", "requests", "urllib3", "aiohttp", "yarl", "tenacity"},
+    "cos": {
+        "cos",
+        "inventory",
+        "exceptions",
+        "qcloud_cos",
+        "tencentcloud",
+        "requests",
+        "urllib3",
+        "aiohttp",
+        "yarl",
+        "tenacity",
+    },
     "hooks": {"hooks", "cos", "inventory", "exceptions", "get_provider_info", "airflow", "wtforms", "fsspec"},
     "assets": {"inventory", "exceptions", "airflow"},
     "operators": {"operators", "hooks", "cos", "inventory", "exceptions", "triggers", "airflow"},
@@ -40,6 +51,7 @@ ALLOWED = {
 }
 HEAVY = {
     "qcloud_cos",
+    "tencentcloud",
     "requests",
     "aiohttp",
     "duckdb",
