@@ -77,7 +77,7 @@ class TestTheDocumentOfTables:
 
         assert set(every) <= documented
         for column in table_columns(every):
-            assert re.search(rf"`{column.name}`.*\| {re.escape(column.type)} \|", DOCUMENT), column
+            assert re.search(rf"`{column.name}`.*\| {re.escape(column.kind.type)} \|", DOCUMENT), column
 
     def test_the_parameters_of_a_question_are_the_operators(self):
         documented = set(

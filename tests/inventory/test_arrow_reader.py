@@ -21,8 +21,8 @@ READER = ArrowReader(columns=TABLE_COLUMNS, wanted=TABLE_COLUMNS, bucket=BUCKET,
 
 
 def quickly(text: bytes) -> list[tuple[str, str | None]] | None:
-    batch = READER.quickly(text)
-    return None if batch is None else [tuple(row.values()) for row in batch.to_pylist()]
+    batches = READER.quickly(text)
+    return None if batches is None else [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
 
 
 def by_records(text: bytes) -> object:
