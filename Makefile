@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints/develop.txt
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint types unit system benchmark benchmark-table soak constraints clean
+.PHONY: help demo test lint types unit docs system benchmark benchmark-table soak constraints clean
 
 help:
 	@echo "make demo             the main job on the emulator, with a real Airflow; no account needed"
-	@echo "make test             lint, types, and all tests but those of make system"
+	@echo "make test             lint, types, the documentation, and all tests but those of make system"
+	@echo "make docs             the documentation as a site, in site/; every warning is an error"
 	@echo "make system           tests/system: Airflow with two Celery workers, Redis and PostgreSQL"
 	@echo "make benchmark        a report of a million objects, start to end"
 	@echo "make benchmark-table  5,000,000 rows to Parquet and SQL, beside other engines"
@@ -36,7 +37,7 @@ $(READY)-%: $(READY)
 demo: $(READY)
 	@$(BIN)/python -m tests.airflow.demo
 
-test: lint types unit
+test: lint types docs unit
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -48,6 +49,10 @@ types: $(READY)
 # tests/system needs servers: make system.
 unit: $(READY)
 	$(BIN)/python -m pytest --ignore=tests/system
+
+# The variable spares a page of notices about other tools.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 system: $(READY)-system
 	sh tests/system/install.sh
@@ -68,4 +73,4 @@ constraints:
 		--output-file $(CONSTRAINTS) pyproject.toml constraints/develop.in
 
 clean:
-	rm -rf $(VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .demo build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

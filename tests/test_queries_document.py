@@ -24,12 +24,13 @@ from airflow_provider_cosinv.inventory.queries import READY_QUERIES, ready_query
 from airflow_provider_cosinv.inventory.query_arguments import REQUIRED
 from airflow_provider_cosinv.inventory.table import ReportTable
 from tests.conftest import DESTINATION
+from tests.docs.blocks import blocks_to_run, runs
 from tests.support.tasks import make_context, run_task
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "queries.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", DOCUMENT, re.DOTALL | re.MULTILINE))
-USE = re.findall(r"```python\n(.*?)```", DOCUMENT.split("\n## ")[0], re.DOTALL)
-(REPORT,) = re.findall(r"```csv\n(.*?)```", DOCUMENT, re.DOTALL)
+(REPORT,) = blocks_to_run("docs/queries.md", language="csv")
+EXAMPLES = {text.split('"')[1]: text for text in blocks_to_run("docs/queries.md", "ready_query(")}
 ROWS = list(csv.reader(REPORT.splitlines()))
 
 
@@ -110,8 +111,7 @@ def test_the_arguments_and_needs_are_these(name):
 
 @pytest.mark.parametrize("name", READY_QUERIES)
 def test_the_columns_are_these_in_parquet_too(name, report, tmp_path):
-    (example,) = re.findall(r"```python\n(.*?)```", SECTIONS[name], re.DOTALL)
-    sql = eval(example, {"ready_query": ready_query, "report": report})
+    sql = eval(EXAMPLES[name], {"ready_query": ready_query, "report": report})
     report.save(sql, tmp_path / "result.parquet", options="FORMAT parquet")
     described = duckdb.sql(f"DESCRIBE FROM '{tmp_path}/result.parquet'").fetchall()
     assert [row[:2] for row in tables(SECTIONS[name])["column"][0][2:]] == [
@@ -125,35 +125,33 @@ def test_the_example_has_this_result(name, encoded, report):
     def ask(name, arguments=None, *, columns):
         return ready_query(name, arguments, columns=columns, encoded=encoded)
 
-    (example,) = re.findall(r"```python\n(.*?)```", SECTIONS[name], re.DOTALL)
-    rows = report.fetch(eval(example, {"ready_query": ask, "report": report}), max_rows=100)
+    assert EXAMPLES[name] in SECTIONS[name]
+    rows = report.fetch(eval(EXAMPLES[name], {"ready_query": ask, "report": report}), max_rows=100)
     head, _, *shown = list(tables(SECTIONS[name]).values())[-1][-1]
     assert head == list(rows.columns)
     assert shown == [[cell(value) for value in row.values()] for row in rows.rows]
 
 
-def test_the_task_that_asks_runs(manifest):
+@runs("docs/queries.md", "ask = ")
+def test_the_task_that_asks_runs(manifest, block):
     from airflow_provider_cosinv.operators.cos_inventory_query import COSInventoryQueryOperator
 
     space = {"COSInventoryQueryOperator": COSInventoryQueryOperator, "wait": SimpleNamespace(output=manifest)}
-    exec(USE[0], space)
+    exec(block, space)
     result = run_task(lambda: space["ask"], make_context()).result
     assert [row["prefix"] for row in result] == ["tmp/", "logs/2025/", "backup/", "logs/2026/", "图片/", ""]
 
 
-def test_the_python_that_asks_runs(manifest):
+@runs("docs/queries.md", "with COSInventoryHook")
+def test_the_python_that_asks_runs(manifest, block):
     space = {"COSInventoryHook": COSInventoryHook, "ready_query": ready_query, "manifest": manifest}
-    exec(USE[1], space)
+    exec(block, space)
     assert [row["bytes"] for row in space["rows"]] == [1073741824, 805306368, 536870912, 536870912, 7168, 2048]
 
 
-def test_the_bill_is_the_one_shown(report):
+@runs("docs/queries.md", "inventory_bill(")
+def test_the_bill_is_the_one_shown(report, block):
     section = SECTIONS["What the inventory cost"]
-    (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    bill = eval(example, {"inventory_bill": inventory_bill, "manifest": report.report.as_dict()})
+    bill = eval(block, {"inventory_bill": inventory_bill, "manifest": report.report.as_dict()})
     assert bill == Decimal("0.135")
     assert f"`{bill!r}`" in section
-
-
-def test_every_block_of_the_document_is_run():
-    assert len(re.findall(r"^```\w+", DOCUMENT, re.MULTILINE)) == 2 + 1 + len(READY_QUERIES) + 1

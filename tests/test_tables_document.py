@@ -8,7 +8,6 @@ import re
 from datetime import datetime, timezone
 from pathlib import Path
 
-import pytest
 from airflow.sdk import DAG, task
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
@@ -19,11 +18,11 @@ from airflow_provider_cosinv.operators.cos_inventory_parquet import COSInventory
 from airflow_provider_cosinv.operators.cos_inventory_query import COSInventoryQueryOperator
 from airflow_provider_cosinv.operators.cos_inventory_selection import COSInventorySelectionOperator
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
+from tests.docs.blocks import runs
 from tests.support.reports import take_report
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = (ROOT / "docs" / "tables.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
 PACKAGE = "\n".join(path.read_text() for path in (ROOT / "airflow_provider_cosinv").rglob("*.py"))
 
 
@@ -57,13 +56,12 @@ def run(block: str) -> dict[str, object]:
 
 
 class TestTheDocumentOfTables:
-    @pytest.mark.parametrize("block", BLOCKS)
+    @runs("docs/tables.md", language="python")
     def test_each_block_is_a_part_of_a_dag(self, block):
         run(block)
 
-    def test_the_task_of_ones_own_does_what_it_shows(self, cos):
-        (block,) = [block for block in BLOCKS if "def stale" in block]
-
+    @runs("docs/tables.md", "@task")
+    def test_the_task_of_ones_own_does_what_it_shows(self, cos, block):
         counted, oldest = run(block)["stale"].function(take_report())
 
         assert counted == [{"objects": 3}]
