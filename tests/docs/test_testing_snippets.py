@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from airflow_provider_cosinv.emulator import control
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
@@ -17,6 +19,7 @@ from tests.docs.blocks import ROOT, SNIPPETS
 PROJECT = SNIPPETS / "testing"
 
 
+@pytest.mark.timeout(600)  # an Airflow of its own, five runs of a DAG and more
 def test_the_project_passes(tmp_path):
     shutil.copytree(PROJECT, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__"))
     tests = sum(len(re.findall(r"^def test_", path.read_text(), re.MULTILINE)) for path in PROJECT.glob("test_*.py"))
@@ -27,7 +30,7 @@ def test_the_project_passes(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=540,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     assert f"{tests} passed" in done.stdout
