@@ -50,9 +50,9 @@ types: $(READY)
 unit: $(READY)
 	$(BIN)/python -m pytest --ignore=tests/system
 
-# The variable spares a page of notices about other tools.
+# With --quiet it would not count warnings. The variable spares a page of notices about other tools.
 docs: $(READY)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 system: $(READY)-system
 	sh tests/system/install.sh
