@@ -30,13 +30,17 @@ UNDOCUMENTED_STATUS = "409"
 
 def rows(heading):
     """The cells of the first table below a heading."""
-    text = DOCUMENT.split(f"### {heading}\n")[1]
+    text = DOCUMENT.split(f"# {heading}\n")[1]
     (table, *_) = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
 
 
 BY_CLASS = {re.findall(r"`(\w+)`", row[0])[0]: row[1] for row in rows("By class")}
-BY_CODE = [[cell.strip("`") for cell in row[:3]] for row in rows("By code of COS")]
+BY_CODE = [
+    (row[0].strip("`"), row[1], name)
+    for name in re.findall(r"^#### `(\w+)`$", DOCUMENT, re.MULTILINE)
+    for row in rows(f"`{name}`")
+]
 BY_STATUS = [[cell.strip("`") for cell in row[:2]] for row in rows("By status, where there is no code")]
 
 
