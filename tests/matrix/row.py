@@ -87,7 +87,7 @@ def _call(log: Path, *command: str) -> bool:
     with log.open("a") as output:
         output.write(f"$ {' '.join(command)}\n")
         output.flush()
-        # The children of a row that is broken off, by Ctrl-C too, end with it: they are of the same process group.
+        # Ctrl-C reaches the command, too: it is of the same process group.
         ended = subprocess.run(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             check=False,
