@@ -25,10 +25,10 @@ def resolve(release: Release) -> None:
     requirements = list(release.requirements)
     if release.lowest:
         # The lowest of what users install; the tests' own tools are none of their business.
-        lowest = _compile(release, extras=["table"], requirements=requirements, resolution="lowest-direct")
-        asked_for = direct_dependencies("table")
+        lowest = _compile(release, extras=["cam", "table"], requirements=requirements, resolution="lowest-direct")
+        asked_for = direct_dependencies("cam", "table")
         requirements += [line for line in lowest.splitlines() if _name(line) in asked_for]
-    pins = _compile(release, extras=["table", "dev"], requirements=requirements, resolution="highest")
+    pins = _compile(release, extras=["cam", "dev", "table"], requirements=requirements, resolution="highest")
     head = f"# Airflow {release.title}, as of {release.as_of}. Written by: make constraints\n"
     release.pins.write_text(head + pins)
 

@@ -76,7 +76,7 @@ class Row:
         ignored = [f"--ignore={path}" for path in LEFT_OUT]
         deselected = [f"--deselect={one.test}" for one in self.release.left_out if self.python in one.pythons]
         return {
-            "the package and its pins do not fit together": (*pip, "--editable", ".[table,dev]"),
+            "the package and its pins do not fit together": (*pip, "--editable", ".[cam,dev,table]"),
             "an example": (python, "-m", "tests.matrix.example"),
             "unit tests": (python, "-m", "pytest", "-p", "no:cacheprovider", *ignored, *deselected),
         }

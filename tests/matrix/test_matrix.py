@@ -40,7 +40,7 @@ def test_its_airflow_is_the_one_that_is_pinned(release):
 
 @EACH
 def test_all_that_the_package_and_its_tests_need_is_pinned(release):
-    assert direct_dependencies("table", "dev") <= pinned(release).keys()
+    assert direct_dependencies("cam", "dev", "table") <= pinned(release).keys()
 
 
 @EACH
@@ -54,7 +54,7 @@ def test_the_lowest_versions_are_the_floors_of_the_package():
         canonicalize_name(one.name): specifier.version
         for one in found
         for specifier in one.specifier
-        if one.marker is None or one.marker.evaluate({"extra": "table"})
+        if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("cam", "table"))
     }
     for name, floor in floors.items():
         (lowest,) = pinned(LOWEST)[name]
