@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints/develop.txt
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint types unit docs system benchmark benchmark-table soak constraints clean
+.PHONY: help demo test lint types unit docs system benchmark benchmark-table soak matrix constraints clean
 
 help:
 	@echo "make demo             the main job on the emulator, with a real Airflow; no account needed"
@@ -17,6 +17,7 @@ help:
 	@echo "make benchmark        a report of a million objects, start to end"
 	@echo "make benchmark-table  5,000,000 rows to Parquet and SQL, beside other engines"
 	@echo "make soak             200 inventories under random faults and kills, with a real Airflow"
+	@echo "make matrix           every Airflow on every Python: unit tests and examples, as a table"
 	@echo "make constraints      resolve the pinned versions again"
 	@echo "make clean            remove what the other targets made"
 
@@ -67,10 +68,16 @@ benchmark-table: $(READY)-benchmark
 soak: $(READY)
 	$(BIN)/python -m benchmarks.soak
 
+matrix: $(READY)
+	$(BIN)/python -m tests.matrix
+
 constraints:
 	test -x $(BIN)/uv || $(MAKE) $(READY)
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --all-extras --no-header --no-annotate \
 		--output-file $(CONSTRAINTS) pyproject.toml constraints/develop.in
+	@# What the package asks for now, which the next line reads.
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m tests.matrix --resolve
 
 clean:
-	rm -rf $(VENV) .demo build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .demo .matrix build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -137,6 +137,7 @@ class ServerThread:
         config = uvicorn.Config(
             self._make_app(connections.reset),
             http=connections.protocol(),
+            ws="none",  # uvicorn would import a library for it, whose deprecation older ones warn of
             lifespan="off",
             log_config=None,
             log_level="critical",

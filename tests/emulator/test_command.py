@@ -164,3 +164,12 @@ def test_an_emulator_that_is_not_running_says_so():
 def test_a_secret_is_in_no_repr(cos):
     cos.add_credential(secret_id="AKIDrepr", secret_key="hidden-key", token="hidden-token")
     assert "hidden" not in repr(cos._emulation.credentials.find("AKIDrepr"))
+
+
+def test_its_server_imports_no_library_of_websockets():
+    code = (
+        "import sys; from airflow_provider_cosinv.emulator import COSEmulator\n"
+        "with COSEmulator(): print('websockets' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert answer.stdout.strip() == "False"

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which Airflow is tried on which Python, and what is left out of the tests there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+"""The Pythons that pyproject.toml names."""
+
+LEFT_OUT: Mapping[str, str] = {
+    "tests/airflow": "a deployment of four components, which takes minutes: make test",
+    "tests/system": "servers of Debian: make system",
+    "tests/test_million_objects.py": "a benchmark: make benchmark",
+    "tests/test_soak.py": "a benchmark: make soak",
+    "tests/test_table_benchmark.py": "a benchmark: make benchmark-table",
+}
+"""Tests that no row runs, and what runs them. Every other test runs on every row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """
+    A test that cannot hold on a release.
+
+    :param test: its id
+    :param why: what is different there
+    :param pythons: on which it cannot hold
+    """
+
+    test: str
+    why: str
+    pythons: tuple[str, ...] = PYTHONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """
+    An Airflow, with all that it needs pinned in a file.
+
+    :param name: of its file of pins, ``constraints/<name>.txt``
+    :param title: what the table calls it
+    :param requirements: what is pinned beside the package and its extras
+    :param as_of: the last day, ISO 8601, whose packages may be taken: what a user had at the release's time; later
+        ones break some releases
+    :param pythons: that it runs on
+    :param lowest: take the lowest version of all that the package asks for directly
+    :param left_out: tests that cannot hold on it
+    """
+
+    name: str
+    title: str
+    requirements: tuple[str, ...]
+    as_of: str
+    pythons: tuple[str, ...] = PYTHONS
+    lowest: bool = False
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def pins(self) -> Path:
+        """The file of pins."""
+        return ROOT / "constraints" / f"{self.name}.txt"
+
+
+# DuckDB 2 needs Python 3.11, and came after Airflow 3.2.
+_ROW_GROUPS = "tests/inventory/test_diff.py::test_the_row_groups_of_a_part_are_known_by_its_statistics"
+_LONG_ROW = (
+    "tests/inventory/test_table_odd_rows.py::test_the_record_reader_and_the_table_read_an_odd_file_alike[a long row]"
+)
+
+
+def _without_duckdb_2(*pythons: str) -> tuple[LeftOut, ...]:
+    return (
+        LeftOut(test=_ROW_GROUPS, why="DuckDB 1.5 makes one row group of the test's rows", pythons=pythons),
+        LeftOut(test=_LONG_ROW, why="DuckDB 1.5 refuses a row of 1.2 MB", pythons=pythons),
+    )
+
+
+RELEASES = (
+    Release(
+        name="airflow-3.1-lowest",
+        title="3.1.0, with the lowest version of every dependency",
+        requirements=("apache-airflow==3.1.0",),
+        as_of="2026-05-01",
+        pythons=("3.10",),
+        lowest=True,
+        left_out=_without_duckdb_2("3.10"),
+    ),
+    Release(
+        name="airflow-3.1",
+        title="3.1.8",
+        requirements=("apache-airflow==3.1.8",),
+        as_of="2026-05-01",
+        left_out=_without_duckdb_2(*PYTHONS),
+    ),
+    Release(
+        name="airflow-3.2",
+        title="3.2.2",
+        requirements=("apache-airflow==3.2.2",),
+        as_of="2026-06-10",
+        left_out=_without_duckdb_2(*PYTHONS),
+    ),
+    Release(
+        name="airflow-3.3",
+        title="3.3.2",
+        requirements=("apache-airflow==3.3.2",),
+        as_of="2026-11-26",
+        left_out=_without_duckdb_2("3.10"),
+    ),
+    Release(
+        name="airflow-3.4",
+        title="3.4.0b2",
+        # Of a pre-release each part must be named, or none is taken.
+        requirements=("apache-airflow==3.4.0b2", "apache-airflow-core==3.4.0b2", "apache-airflow-task-sdk==1.4.0b2"),
+        as_of="2026-11-26",
+        pythons=PYTHONS[1:],
+    ),
+)
