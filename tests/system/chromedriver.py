@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 from selenium.webdriver import ChromeOptions, Remote
@@ -34,7 +35,7 @@ class ChromeDriver(Server):
         find_program("chromium")
         stack.enter_context(self.processes)
         environment = {**ENVIRONMENT, "HOME": str(self.folder), "LANG": "C.UTF-8", "TZ": "UTC"}
-        command = [program, f"--port={self.port}"]
+        command: list[str | Path] = [program, f"--port={self.port}"]
         self.processes.start("chromedriver", command, environment=environment, folder=self.folder)
 
     def is_ready(self) -> bool:

@@ -30,7 +30,7 @@ TOAST = "[data-scope=toast][data-part=root]"
 PATIENCE = 60.0
 """Seconds for a page to show what it should."""
 
-STILL = 0.4
+STILL = 1.0
 """Seconds without change, after which nothing moves any more."""
 
 Found = TypeVar("Found")
@@ -66,6 +66,11 @@ class WebInterface:
         self.url = url
         self.screenshots = screenshots
         self.suffix = suffix
+
+    def log_in(self) -> None:
+        """Let Airflow know the browser: the first page that it is asked for, 3.1 forgets on the way."""
+        self.open("/")
+        self.see_text("Admin")
 
     def open(self, path: str) -> None:
         """Go to a page."""
@@ -107,8 +112,8 @@ class WebInterface:
 
     def field(self, name: str) -> FormField:
         """Return what the form shows of a field."""
-        # Switches and lists draw something else over their inputs.
-        field = self.driver.find_element(By.CSS_SELECTOR, f"[role=dialog] [name={name}]")
+        # Switches and lists draw something else over their inputs, and some have none.
+        field = self.driver.find_element(By.CSS_SELECTOR, f"[role=dialog] :is([name='{name}'], [id$=':{name}'])")
         row = field.find_element(By.XPATH, FIELD)
         described = row.find_elements(By.CSS_SELECTOR, "[id$=helper-text]")
         return FormField(
@@ -141,7 +146,11 @@ class WebInterface:
         self.driver.execute_script("document.activeElement.blur()")
         taken = self._still(self.see(of) if of else None)
         # Few colours are enough for a page, and make a third of the bytes.
-        image = Image.open(io.BytesIO(taken)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        image = (
+            Image.open(io.BytesIO(taken))
+            .convert("RGB")
+            .quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        )
         self.screenshots.mkdir(parents=True, exist_ok=True)
         image.save(self.screenshots / f"{name}{self.suffix}.png", optimize=True)
 
