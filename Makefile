@@ -6,14 +6,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := constraints/develop.txt
 READY := $(VENV)/.ready
+# An Airflow that draws the connection form in another way.
+OLD := .venv-3.1
+BROWSER_TESTS := -m pytest tests/system/test_web_interface.py
+# What its old libraries are warned of is theirs.
+OLD_BROWSER_TESTS := $(BROWSER_TESTS) -o filterwarnings=default
 
-.PHONY: help demo test lint types unit docs system benchmark benchmark-table soak matrix constraints clean
+.PHONY: help demo test lint types unit docs system screenshots benchmark benchmark-table soak matrix constraints clean
 
 help:
 	@echo "make demo             the main job on the emulator, with a real Airflow; no account needed"
 	@echo "make test             lint, types, the documentation, and all tests but those of make system"
 	@echo "make docs             the documentation as a site, in site/; every warning is an error"
-	@echo "make system           tests/system: Airflow with two Celery workers, Redis and PostgreSQL"
+	@echo "make system           Airflow on PostgreSQL, with Celery and Redis, and its web interface in a browser"
+	@echo "make screenshots      docs/images: pictures of the web interface"
 	@echo "make benchmark        a report of a million objects, start to end"
 	@echo "make benchmark-table  5,000,000 rows to Parquet and SQL, beside other engines"
 	@echo "make soak             200 inventories under random faults and kills, with a real Airflow"
@@ -47,7 +53,7 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-# tests/system needs servers: make system.
+# tests/system needs servers and a browser: make system.
 unit: $(READY)
 	$(BIN)/python -m pytest --ignore=tests/system
 
@@ -55,9 +61,22 @@ unit: $(READY)
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-system: $(READY)-system
+system: $(READY)-system $(OLD)/.ready
 	sh tests/system/install.sh
 	$(BIN)/python -m pytest tests/system
+	$(BIN)/python -m pytest tests/airflow -m every_database --database postgresql
+	$(OLD)/bin/python $(OLD_BROWSER_TESTS)
+
+screenshots: $(READY) $(OLD)/.ready
+	sh tests/system/install.sh
+	$(BIN)/python $(BROWSER_TESTS) --screenshots docs/images
+	$(OLD)/bin/python $(OLD_BROWSER_TESTS) -k connection_form --screenshots docs/images
+
+$(OLD)/.ready: $(READY) constraints/airflow-3.1.txt
+	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
+	$(BIN)/uv pip install --quiet --python $(OLD)/bin/python --constraint constraints/airflow-3.1.txt --editable . \
+		psutil pytest pytest-timeout $$(grep -E '^(pillow|selenium)==' $(CONSTRAINTS))
+	@touch $@
 
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks.million_objects
@@ -80,4 +99,4 @@ constraints:
 	$(BIN)/python -m tests.matrix --resolve
 
 clean:
-	rm -rf $(VENV) .demo .matrix build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLD) .demo .matrix build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -66,9 +66,15 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "airflow_provider_cosinv.hooks.cos_inventory.COSInventoryHook",
                 "hook-name": "Tencent Cloud COS",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["host", "schema", "port"],
-                    "relabeling": {"login": "SecretId", "password": "SecretKey"},
-                    "placeholders": {"login": "AKID…", "password": "the key that belongs to the SecretId"},
+                    # The port means nothing to the hook. The Test button of Airflow 3.3.1 and 3.3.2 answers "Bad
+                    # Request" for a connection without one (apache/airflow#73298).
+                    "hidden-fields": ["host", "schema"],
+                    "relabeling": {"login": "SecretId", "password": "SecretKey", "port": "Port (for the Test button)"},
+                    "placeholders": {
+                        "login": "AKID…",
+                        "password": "the key that belongs to the SecretId",
+                        "port": "443; Airflow 3.3.1 and 3.3.2 do not test without one",
+                    },
                 },
                 "conn-fields": _CONNECTION_FIELDS,
             }

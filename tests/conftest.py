@@ -7,6 +7,9 @@ import json
 import os
 import tempfile
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 _HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
 os.environ["AIRFLOW_HOME"] = _HOME.name
@@ -20,8 +23,31 @@ from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
 from tests.support import cloud as played
 
+if TYPE_CHECKING:
+    from tests.system.postgres import PostgresServer
+
 SOURCE = "examplebucket-1250000000"
 DESTINATION = "inventorybucket-1250000000"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="where the Airflow of tests/airflow keeps its state; PostgreSQL is started for the tests that are marked "
+        "every_database",
+    )
+    parser.addoption("--screenshots", type=Path, help="folder for pictures of what tests see in a browser")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A running PostgreSQL; a test fails if there is none on this machine."""
+    from tests.system.postgres import PostgresServer
+
+    with PostgresServer(folder=tmp_path_factory.mktemp("postgres")) as server:
+        yield server
 
 
 @pytest.fixture

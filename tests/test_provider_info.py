@@ -85,7 +85,7 @@ def test_airflow_3_1_gets_the_same_form_from_the_hook():
         assert widget.kwargs["description"] == field["description"]
         assert ("Password" in widget.field_class.__name__) is (field["schema"].get("format") == "password")
     assert COSInventoryHook.get_ui_field_behaviour() == {
-        "hidden_fields": ["host", "schema", "port"],
-        "relabeling": {"login": "SecretId", "password": "SecretKey"},
+        "hidden_fields": ["host", "schema"],
+        "relabeling": {"login": "SecretId", "password": "SecretKey", "port": "Port (for the Test button)"},
         "placeholders": CONNECTION["ui-field-behaviour"]["placeholders"],
     }

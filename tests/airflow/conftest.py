@@ -6,12 +6,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
+from tests.airflow import reaper
+from tests.airflow.component_logs import troubles
 from tests.airflow.deployment import AirflowDeployment
+from tests.airflow.wait import wait_until
+
+if TYPE_CHECKING:
+    from tests.system.postgres import PostgresServer
 
 HERE = Path(__file__).parent
 SECRET_KEY = "a-secret-key-that-nobody-may-print"
@@ -72,15 +79,52 @@ def airflow_environment(airflow_cos: COSEmulator, held_cos: COSEmulator) -> dict
 
 
 @pytest.fixture(scope="session")
+def airflow_database_url(request: pytest.FixtureRequest) -> str | None:
+    """Where Airflow keeps its state; None is a SQLite file in its home."""
+    if request.config.getoption("database") == "sqlite":
+        return None
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database("airflow")
+
+
+@pytest.fixture(scope="session")
 def airflow(
-    tmp_path_factory: pytest.TempPathFactory, airflow_dags_folder: Path, airflow_environment: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory,
+    airflow_dags_folder: Path,
+    airflow_environment: dict[str, str],
+    airflow_database_url: str | None,
 ) -> Iterator[AirflowDeployment]:
-    """A running Airflow; a test fails if it cannot be started."""
+    """A running Airflow; a test fails if it cannot be started. Nothing of it is left at the end."""
     with AirflowDeployment(
         home=tmp_path_factory.mktemp("airflow"),
         dags_folder=airflow_dags_folder,
         environment=airflow_environment,
         # Tests kill tasks in the middle of their work: as many as wait for that at once.
         parallelism=8,
+        database_url=airflow_database_url,
     ) as deployment:
         yield deployment
+        members = deployment.processes.members()
+    assert not any(map(reaper.lives, members))
+
+
+@pytest.fixture
+def expected_troubles() -> list[str]:
+    """Words of what a test lets go wrong on purpose, for it to fill."""
+    return []
+
+
+@pytest.fixture
+def sound_components(airflow: AirflowDeployment, expected_troubles: list[str]) -> Iterator[None]:
+    """At the end of the test, no component has written a traceback or a warning of ours, and no task is orphaned."""
+    logs = [airflow.processes.log_path(name) for name in airflow.commands]
+    before = {log: log.stat().st_size for log in logs}
+    yield
+    found = [
+        f"{log.name}: {line}"
+        for log in logs
+        for line in troubles(log.read_bytes()[before[log] :].decode(errors="replace").splitlines())
+        if not any(word in line for word in expected_troubles)
+    ]
+    assert not found, "\n".join(found)
+    wait_until(lambda: not airflow.orphans(), what="every process is a component's, or a descendant of one")

@@ -24,6 +24,7 @@ import httpx
 import psutil
 from typing_extensions import Self
 
+from tests.airflow import reaper
 from tests.airflow.processes import ProcessDiedError, ProcessSet
 from tests.airflow.rest import AirflowClient
 from tests.airflow.settings import component_environment
@@ -212,6 +213,11 @@ class AirflowDeployment:
     def kill(self, name: str) -> None:
         """End a component and its descendants (running tasks, for the scheduler) with SIGKILL."""
         self.processes.kill(name)
+
+    def orphans(self) -> list[psutil.Process]:
+        """The processes that have lost the component that they were started for."""
+        families = {process for name in self.commands for process in self.processes.tree(name)}
+        return [process for process in self.processes.members() if process not in families and reaper.lives(process)]
 
     def start_dag_run(self, dag_id: str, *, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> str:
         """Start a run of a DAG as soon as its file was parsed, and return its run id."""

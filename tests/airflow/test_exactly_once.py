@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 BUCKET = "retriedbucket-1250000000"
 
+pytestmark = [pytest.mark.every_database, pytest.mark.usefixtures("sound_components")]
 
-def test_a_retry_attaches_and_a_clear_takes_a_new_inventory(airflow, airflow_cos):
+
+def test_a_retry_attaches_and_a_clear_takes_a_new_inventory(airflow, airflow_cos, expected_troubles):
+    expected_troubles.append(BUCKET)
     airflow_cos.create_bucket(BUCKET)
     # COS accepts the first POST and its answer is lost, as are those of the client's own tries after it.
     airflow_cos.fault(action="PostBucketInventory", bucket=BUCKET, handle=True, status=500, times=1)

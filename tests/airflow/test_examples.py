@@ -13,6 +13,8 @@ from tests.airflow.rest import AirflowRestError
 SOURCE = "examplebucket-1250000000"
 DESTINATION = "inventorybucket-1250000000"
 
+pytestmark = [pytest.mark.every_database, pytest.mark.usefixtures("sound_components")]
+
 
 def run(airflow, dag_id, conf=None):
     run_id = airflow.start_dag_run(dag_id, conf=conf)
@@ -103,7 +105,8 @@ def test_ad_hoc_refuses_a_bucket_without_its_appid_in_the_form(airflow):
     assert raised.value.status == 400
 
 
-def test_a_wrong_destination_fails_once_and_the_log_says_what_to_do(airflow, airflow_cos):
+def test_a_wrong_destination_fails_once_and_the_log_says_what_to_do(airflow, expected_troubles):
+    expected_troubles.append("missing-1250000000")
     dag_id = "cos_inventory_scheduled"
     run_id = airflow.start_dag_run(dag_id, conf={"destination_bucket": "missing-1250000000"})
     airflow.client.wait_for_dag_run(dag_id, run_id, timeout=120, expect="failed")

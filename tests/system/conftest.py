@@ -31,13 +31,6 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A running PostgreSQL; a test fails if there is none on this machine."""
-    with PostgresServer(folder=tmp_path_factory.mktemp("postgres")) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
 def celery_cos() -> Iterator[COSEmulator]:
     """A local COS whose reports have many files."""
     settings = EmulatorSettings(delivery=Delivery(polls=2), rows_per_file=ROWS_PER_FILE, post_rate=0)

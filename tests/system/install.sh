@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian packages that these tests start servers of, where they are missing. Debian's own services of
+# Installs the Debian packages that these tests start programs of, where they are missing. Debian's own services of
 # these packages are neither started nor enabled.
 set -eu
 
 missing=
 command -v redis-server >/dev/null || missing="redis-server"
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+command -v chromium >/dev/null || missing="$missing chromium fonts-dejavu-core"
+command -v chromedriver >/dev/null || missing="$missing chromium-driver"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ]; then
@@ -17,7 +19,7 @@ if [ "$(id -u)" != 0 ]; then
     exit 1
 fi
 if ! command -v apt-get >/dev/null; then
-    echo "make system needs redis-server and PostgreSQL, and there is no apt-get to install: $missing" >&2
+    echo "make system needs redis-server, PostgreSQL and Chromium, and there is no apt-get to install: $missing" >&2
     exit 1
 fi
 
@@ -34,6 +36,8 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update --quiet --quiet
 # shellcheck disable=SC2086  # words
 apt-get install --quiet --yes --no-install-recommends $missing
-for service in $missing; do
-    update-rc.d "$service" disable
+for package in $missing; do
+    case $package in
+        redis-server | postgresql) update-rc.d "$package" disable ;;
+    esac
 done

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servers of Debian's packages."""
+"""The programs of Debian's packages."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-INSTALL = "apt-get install --no-install-recommends redis-server postgresql"
+INSTALL = "apt-get install --no-install-recommends redis-server postgresql chromium chromium-driver fonts-dejavu-core"
 POSTGRESQL = Path("/usr/lib/postgresql")
 """Debian keeps the programs of each version in a folder of its own, and PATH has none of them."""
 
 
 class MissingProgramError(RuntimeError):
-    """A server is not installed; the message has the line to type."""
+    """A program is not installed; the message has the line to type."""
 
 
 def find_program(name: str) -> Path:

@@ -16,12 +16,14 @@ import pytest
 from tests.airflow import reaper
 from tests.airflow.wait import wait_until
 from tests.system import programs
+from tests.system.chromedriver import ChromeDriver
 from tests.system.postgres import OWNER, PostgresServer
 from tests.system.programs import MissingProgramError, find_program, postgresql_folder
 from tests.system.redis import RedisServer
 from tests.system.server import run
 
 ROOT = Path(__file__).parents[2]
+LOOPBACK = ("127.0.0.1", "::1")
 STARTER = """
 import sys, time
 from pathlib import Path
@@ -31,7 +33,7 @@ with {name}(folder=Path(sys.argv[1])) as server:
     time.sleep(600)
 """
 
-each_server = pytest.mark.parametrize("server", [RedisServer, PostgresServer])
+each_server = pytest.mark.parametrize("server", [RedisServer, PostgresServer, ChromeDriver])
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ def test_a_server_listens_on_loopback_alone(tmp_path, server):
             for connection in process.net_connections(kind="inet")
             if connection.status == psutil.CONN_LISTEN
         }
-        assert listening == {("127.0.0.1", running.port)}
+        assert {("127.0.0.1", running.port)} <= listening <= {(ip, running.port) for ip in LOOPBACK}
 
 
 def test_redis_lets_nobody_in_without_the_password(redis):
