@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urlencode
 
-from airflow.sdk import BaseOperator, BaseOperatorLink, XCom
+from airflow.sdk import BaseOperator, BaseOperatorLink
 
 from airflow_provider_cosinv.hooks.lineage import Place
 
@@ -49,6 +49,8 @@ class _ConsoleLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's signature
         """Return the address, empty where none was stored: Airflow then shows the button disabled."""
+        from airflow.sdk.execution_time.xcom import XCom
+
         return XCom.get_value(ti_key=ti_key, key=self.xcom_key) or ""
 
 

@@ -207,6 +207,8 @@ class COSInventoryOperator(BaseOperator):
     def _show(self, context: Context, job: InventoryJob) -> None:
         """Keep the job, of this attempt or of an earlier one, for the links and for lineage."""
         self._submitted = job
+        if not self.do_xcom_push:
+            return
         report = Place(job.destination_bucket, job.report_prefix)
         COSReportLink().store(context, place=report, region=job.region)
         COSSourceBucketLink().store(context, place=Place(job.bucket), region=job.region)

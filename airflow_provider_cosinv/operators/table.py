@@ -80,7 +80,7 @@ class TableOperator(BaseOperator):
         :param written: what lineage shall call it; default: the file
         """
         self._written = written or Place.of_file(path)
-        if path.startswith("cos://"):
+        if self.do_xcom_push and path.startswith("cos://"):
             region = self.hook.client_for(self.sources()[-1]).region
             COSResultLink().store(context, place=Place.of_file(path).folder, region=region)
 

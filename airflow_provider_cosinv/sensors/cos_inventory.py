@@ -274,6 +274,8 @@ class COSInventorySensor(BaseSensorOperator):
     def _show(self, context: Context) -> None:
         """Link to where the report will be, and to the bucket that is listed."""
         search = self._states(context).search
+        if not self.do_xcom_push:
+            return
         listed = self._job.bucket if self._job else self.bucket
         COSReportLink().store(context, place=Place(search.bucket, search.prefixes[0]), region=search.region)
         COSSourceBucketLink().store(context, place=Place(listed), region=search.region)
