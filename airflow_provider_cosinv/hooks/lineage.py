@@ -70,7 +70,7 @@ def report_written(hook: Any, place: Place) -> None:
     get_hook_lineage_collector().add_output_asset(context=hook, **_asset(place))
 
 
-def openlineage(*, inputs: Iterable[Place], outputs: Iterable[Place]) -> OperatorLineage:
+def openlineage(*, inputs: Iterable[Place], outputs: Iterable[Place]) -> OperatorLineage[Any, Any]:
     """Return what a task reads and writes, for OpenLineage; each place once."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.openlineage.extractors import OperatorLineage

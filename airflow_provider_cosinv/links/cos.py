@@ -16,8 +16,8 @@ from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow_provider_cosinv.hooks.lineage import Place
 
 if TYPE_CHECKING:
-    from airflow.models.taskinstancekey import TaskInstanceKey
     from airflow.sdk import Context
+    from airflow.sdk.types import TaskInstanceKey
 
 _CONSOLE = "https://console.cloud.tencent.com/cos/bucket"
 

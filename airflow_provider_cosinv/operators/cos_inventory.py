@@ -194,11 +194,11 @@ class COSInventoryOperator(BaseOperator):
             except TaskDeferralTimeout as error:
                 raise no_answer(self._time_to_wait()) from error
 
-    def get_openlineage_facets_on_start(self) -> OperatorLineage:
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Return what OpenLineage shows of the task: the source bucket is read."""
         return openlineage(inputs=[Place(self.bucket)], outputs=[])
 
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:  # noqa: ARG002  the signature
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002  the signature
         """Return the same, with the report that the inventory goes to."""
         job = self._submitted
         report = [Place(job.destination_bucket, job.report_prefix)] if job else []

@@ -59,7 +59,7 @@ class TableOperator(BaseOperator):
         :raises COSInventoryConfigurationError: where a value is wrong
         """
 
-    def get_openlineage_facets_on_start(self) -> OperatorLineage:
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Return what OpenLineage shows of the task: what it reads, and writes where that is known."""
         try:
             places = [place for source in self.sources() for place in source.places]
@@ -68,7 +68,7 @@ class TableOperator(BaseOperator):
         written = self._written or (Place.of_file(self.destination) if self.destination else None)
         return openlineage(inputs=places, outputs=[written] if written else [])
 
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:  # noqa: ARG002  the signature
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002  the signature
         """Return the same, once the task has ended: all that it wrote is known then."""
         return self.get_openlineage_facets_on_start()
 

@@ -257,11 +257,11 @@ class COSInventorySensor(BaseSensorOperator):
         announce(manifest, self.outlets, context, job_id=self._job.job_id if self._job else None)
         return manifest.as_dict()
 
-    def get_openlineage_facets_on_start(self) -> OperatorLineage:
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Return what OpenLineage shows of the task: the bucket whose inventory is waited for."""
         return openlineage(inputs=self._listed(), outputs=[])
 
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:  # noqa: ARG002  the signature
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002  the signature
         """Return the same, with the report."""
         report = [Place.of_report(self._manifest)] if self._manifest else []
         return openlineage(inputs=self._listed(), outputs=report)

@@ -140,8 +140,10 @@ class COSInventoryEventTrigger(BaseEventTrigger):
                     )
                 if reports:
                     await asyncio.sleep(_UNTIL_STORED)
-                    watermark = await self._read() or Watermark()
-                    await self._write(watermark.with_announced(reports))
+                    watermark = await self._read()
+                    # Where somebody has deleted it meanwhile, the next look begins anew.
+                    if watermark is not None:
+                        await self._write(watermark.with_announced(reports))
                 await asyncio.sleep(self.poke_interval)
 
     async def _new_reports(self, client: AsyncCOSClient, region: str) -> dict[str, Manifest]:
@@ -197,7 +199,8 @@ class COSInventoryEventTrigger(BaseEventTrigger):
         except StopIteration as end:
             sighting = end.value
         except COSInventoryCorruptReportError as error:
-            return self._pass_over(date, error)
+            self._pass_over(date, error)
+            return None
         if sighting.manifest_key is None or sighting.checksum is None:
             return None
         content = await client.get_object(self._destination, sighting.manifest_key, max_bytes=MANIFEST_MAX_BYTES)
@@ -211,7 +214,8 @@ class COSInventoryEventTrigger(BaseEventTrigger):
                 checksum=sighting.checksum,
             )
         except COSInventoryCorruptReportError as error:
-            return self._pass_over(date, error)
+            self._pass_over(date, error)
+            return None
 
     def _pass_over(self, date: str, error: COSInventoryCorruptReportError) -> None:
         # It must not keep later reports from being announced. COS may still write it anew.

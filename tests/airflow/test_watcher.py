@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import time
 
 from tests.airflow.wait import wait_until
@@ -26,6 +28,13 @@ def watermark(airflow):
     variables = airflow.client.request("GET", "/api/v2/variables", limit=100)["variables"]
     (text, *_) = [entry["value"] for entry in variables if entry["key"].startswith("cosinv_daily_")] or ["{}"]
     return json.loads(text)
+
+
+def watchers(airflow):
+    """Triggers of ours that watch an Asset; no API tells."""
+    with contextlib.closing(sqlite3.connect(airflow.home / "airflow.db", timeout=30)) as database:
+        (count,) = database.execute("SELECT count(*) FROM trigger WHERE classpath LIKE '%COSInventoryEventTrigger'")
+    return count[0]
 
 
 def events(airflow):
@@ -58,9 +67,16 @@ def test_each_new_report_starts_one_run_whatever_happens_to_the_triggerer(airflo
     time.sleep(15)  # three looks
     assert events(airflow) == [first, second]
 
+    airflow.client.pause(DAG)
+    wait_until(lambda: not watchers(airflow), what="Airflow has stopped the watcher of a paused DAG")
+    third = deliver(airflow_cos, days=3)
+    airflow.client.unpause(DAG)
+    wait_until(lambda: third in watermark(airflow)["announced"], what="the third report is announced and kept")
+    assert events(airflow) == [first, second, third]
+
+    wait_until(lambda: len(airflow.client.dag_runs(DAG)) == 3, what="each report has its run")
     runs = airflow.client.dag_runs(DAG)
-    assert len(runs) == 2
-    assert [run["run_type"] for run in runs] == ["asset_triggered"] * 2
+    assert [run["run_type"] for run in runs] == ["asset_triggered"] * 3
     read = []
     for run in runs:
         airflow.client.wait_for_dag_run(DAG, run["dag_run_id"])
@@ -68,4 +84,5 @@ def test_each_new_report_starts_one_run_whatever_happens_to_the_triggerer(airflo
     assert sorted(read, key=lambda report: report["date"]) == [
         {"date": first, "objects": 11, "bytes": 145},
         {"date": second, "objects": 11, "bytes": 145},
+        {"date": third, "objects": 11, "bytes": 145},
     ]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from contextlib import aclosing
 from pydoc import locate
 
@@ -165,6 +166,18 @@ def test_a_refusal_is_logged_once_and_ends_nothing(cos, rule, capsys):
     said = capsys.readouterr().out
     assert said.count("cannot be watched, trying again") == 1
     assert "name/cos:GetBucket" in said
+
+
+def test_who_deletes_the_watermark_begins_anew_and_gets_no_flood(rule, variables, monkeypatch):
+    old = rule(0)
+    trigger = make_trigger()
+    watch(trigger)
+    new = rule(1)
+    monkeypatch.setattr(cos_inventory_event, "_UNTIL_STORED", 0.5)
+    timer = threading.Timer(0.4, variables.clear)
+    timer.start()
+    assert dates(watch(trigger, seconds=2.0)) == [new]
+    assert json.loads(variables[trigger.variable])["announced"] == [old, new]
 
 
 def test_two_inventories_have_a_watermark_each_and_a_name_is_taken_as_it_is():
