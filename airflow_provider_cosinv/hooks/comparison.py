@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_provider_cosinv.hooks.lineage import Place, report_read, report_written
+from airflow_provider_cosinv.hooks.lineage import Place, was_read, was_written
 from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
 from airflow_provider_cosinv.hooks.source import ManifestLike, Parts, PartsSource, ReportSource, naming
 from airflow_provider_cosinv.hooks.table import make_readable, report_table
@@ -91,9 +91,9 @@ def compare(
         counts = diff.counts().as_dict()
         written = {} if result is None else result.save(diff, "SELECT * FROM diff")
     for place in [*(earlier.places if earlier else ()), *later.places]:
-        report_read(hook, place)
+        was_read(hook, place)
     if written:
-        report_written(hook, Place.of_file(written["path"]))
+        was_written(hook, Place.of_file(written["path"]))
     hook.log.info(
         "%d added, %d removed, %d changed, %d unchanged%s, in %.1f s",
         counts["added"],

@@ -60,12 +60,12 @@ def parts_places(paths: Iterable[str]) -> tuple[Place, ...]:
     return tuple(dict.fromkeys(Place.of_file(path).folder for path in paths))
 
 
-def report_read(hook: Any, place: Place) -> None:
+def was_read(hook: Any, place: Place) -> None:
     """Tell Airflow that a hook has read something; without a reader of lineage, nothing happens."""
     get_hook_lineage_collector().add_input_asset(context=hook, **_asset(place))
 
 
-def report_written(hook: Any, place: Place) -> None:
+def was_written(hook: Any, place: Place) -> None:
     """Tell Airflow that a hook has written something."""
     get_hook_lineage_collector().add_output_asset(context=hook, **_asset(place))
 

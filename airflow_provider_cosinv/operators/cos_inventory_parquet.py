@@ -66,7 +66,11 @@ class COSInventoryToParquetOperator(TableOperator):
 
     def sources(self) -> tuple[ReportSource | PartsSource, ...]:
         """Return the report."""
-        return (ReportSource.of(rendered(self.manifest, "manifest")),)
+        return (self._report,)
+
+    @property
+    def _report(self) -> ReportSource:
+        return ReportSource.of(rendered(self.manifest, "manifest"))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -83,5 +87,11 @@ class COSInventoryToParquetOperator(TableOperator):
                 destination=self.destination,
                 settings=self.settings,
             )
-            self.keep_result(context, written["path"], written=Place.of_file(written["path"]).folder)
+            self.keep_result(
+                context,
+                written["path"],
+                written=Place.of_file(written["path"]).folder,
+                # Beside the report it is in the report's region, whatever the task's.
+                region=None if self.destination else self._report.report.region,
+            )
         return written

@@ -72,17 +72,22 @@ class TableOperator(BaseOperator):
         """Return the same, once the task has ended: all that it wrote is known then."""
         return self.get_openlineage_facets_on_start()
 
-    def keep_result(self, context: Context, path: str, *, written: Place | None = None) -> None:
+    def keep_result(
+        self, context: Context, path: str, *, written: Place | None = None, region: str | None = None
+    ) -> None:
         """
         Keep what was written, for the link and for lineage.
 
         :param path: of the file
         :param written: what lineage shall call it; default: the file
+        :param region: of its bucket; default: the one that results go to
         """
         self._written = written or Place.of_file(path)
         if self.do_xcom_push and path.startswith("cos://"):
-            region = self.hook.client_for(self.sources()[-1]).region
-            COSResultLink().store(context, place=Place.of_file(path).folder, region=region)
+            place = Place.of_file(path).folder
+            COSResultLink().store(
+                context, place=place, region=region or self.hook.client_for(self.sources()[-1]).region
+            )
 
     @property
     def settings(self) -> EngineSettings:

@@ -6,6 +6,7 @@ import pytest
 from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.links.cos import COSReportLink, COSResultLink, COSSourceBucketLink, console_url
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
+from airflow_provider_cosinv.operators.cos_inventory_parquet import COSInventoryToParquetOperator
 from airflow_provider_cosinv.operators.cos_inventory_query import COSInventoryQueryOperator
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 from tests.conftest import DESTINATION, SOURCE
@@ -88,6 +89,18 @@ def test_a_result_on_cos_is_linked_and_a_local_one_is_not(cos, tmp_path):
     result = ask(f"cos://{DESTINATION}/out/keys.csv")
     assert result[RESULT] == console_url(bucket=DESTINATION, region="ap-guangzhou", folder="out")
     assert RESULT not in ask(str(tmp_path / "keys.csv"))
+
+
+def test_parquet_beside_the_report_is_linked_in_the_reports_region(cos):
+    job = submit(make_context())
+    manifest = run_task(
+        lambda: COSInventorySensor(task_id="wait", job=job, poke_interval=0.05, timeout=20), make_context()
+    ).result
+    context = make_context()
+    convert = COSInventoryToParquetOperator(task_id="convert", manifest=manifest, region="ap-beijing")
+    run_task(lambda: convert, context)
+    beside = f"{manifest['manifest_key'].rpartition('/')[0]}/parquet"
+    assert context["ti"].pushed[RESULT] == console_url(bucket=DESTINATION, region="ap-guangzhou", folder=beside)
 
 
 def test_nothing_is_stored_where_no_xcom_is_wanted(cos):
