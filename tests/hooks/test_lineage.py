@@ -13,7 +13,7 @@ from tests.support.tasks import make_context, run_task
 try:
     from airflow.sdk.lineage import HookLineageCollector
 except ImportError:  # Airflow 3.1
-    from airflow.lineage.hook import HookLineageCollector
+    from airflow.lineage.hook import HookLineageCollector  # type: ignore[no-redef,import-not-found]  # another version
 
 
 @pytest.fixture
