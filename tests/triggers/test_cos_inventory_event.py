@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from contextlib import aclosing
 from pydoc import locate
 
@@ -64,14 +63,15 @@ def make_trigger(**parameters):
     )
 
 
-def watch(trigger, *, seconds=1.0):
+def watch(trigger, *, seconds=2.0, at_event=lambda: None):
     """The payloads that a triggerer gets within some seconds."""
     payloads = []
 
     async def listen():
         async with aclosing(trigger.run()) as events:
             async for event in events:
-                payloads.append(json.loads(json.dumps(event.payload)))  # noqa: PERF401  those before the end count
+                payloads.append(json.loads(json.dumps(event.payload)))
+                at_event()
 
     async def stop():
         task = asyncio.create_task(listen())
@@ -168,15 +168,12 @@ def test_a_refusal_is_logged_once_and_ends_nothing(cos, rule, capsys):
     assert "name/cos:GetBucket" in said
 
 
-def test_who_deletes_the_watermark_begins_anew_and_gets_no_flood(rule, variables, monkeypatch):
+def test_who_deletes_the_watermark_begins_anew_and_gets_no_flood(rule, variables):
     old = rule(0)
     trigger = make_trigger()
     watch(trigger)
     new = rule(1)
-    monkeypatch.setattr(cos_inventory_event, "_UNTIL_STORED", 0.5)
-    timer = threading.Timer(0.4, variables.clear)
-    timer.start()
-    assert dates(watch(trigger, seconds=2.0)) == [new]
+    assert dates(watch(trigger, at_event=variables.clear)) == [new]
     assert json.loads(variables[trigger.variable])["announced"] == [old, new]
 
 
