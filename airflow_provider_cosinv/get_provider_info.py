@@ -50,7 +50,10 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             {
                 "integration-name": _INTEGRATION,
-                "python-modules": ["airflow_provider_cosinv.triggers.cos_inventory"],
+                "python-modules": [
+                    "airflow_provider_cosinv.triggers.cos_inventory",
+                    "airflow_provider_cosinv.triggers.cos_inventory_event",
+                ],
             }
         ],
         "asset-uris": [
@@ -58,7 +61,13 @@ def get_provider_info() -> dict[str, Any]:
                 "schemes": ["cos"],
                 "handler": "airflow_provider_cosinv.assets.cos.sanitize_uri",
                 "factory": "airflow_provider_cosinv.assets.cos.create_asset",
+                "to_openlineage_converter": "airflow_provider_cosinv.assets.cos.convert_asset_to_openlineage",
             }
+        ],
+        "extra-links": [
+            "airflow_provider_cosinv.links.cos.COSReportLink",
+            "airflow_provider_cosinv.links.cos.COSResultLink",
+            "airflow_provider_cosinv.links.cos.COSSourceBucketLink",
         ],
         "connection-types": [
             {

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import email
+import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -14,6 +16,8 @@ import pytest
 import airflow_provider_cosinv
 
 ROOT = Path(__file__).parents[1]
+# Every example calls the function of its DAG in the first column.
+DAG_IDS = re.compile(r"^(cos_\w+)\(\)$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +64,34 @@ def test_the_metadata_is_a_providers(wheel):
 def test_the_entry_point_is_airflows(wheel):
     (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     assert b"[apache_airflow_provider]" in wheel.read(name)
+
+
+def test_airflow_lists_the_examples_by_itself(wheel, tmp_path):
+    wheel.extractall(tmp_path / "installed")
+    script = (
+        "from airflow.dag_processing.bundles.manager import DagBundlesManager\n"
+        "from airflow.dag_processing.dagbag import DagBag\n"
+        "for bundle in DagBundlesManager().get_all_dag_bundles():\n"
+        "    if 'cosinv' in bundle.name or 'airflow_provider_cosinv' in str(bundle.path):\n"
+        "        bag = DagBag(bundle.path)\n"
+        "        print('FOUND', *bag.dags, *bag.import_errors)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(tmp_path / "installed"),
+            "AIRFLOW_HOME": str(tmp_path),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "True",
+        },
+    )
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND")]
+    ids = set(line.split()[1:])
+    expected = {
+        dag_id for path in (ROOT / "dags_examples").glob("*.py") for dag_id in DAG_IDS.findall(path.read_text())
+    }
+    assert ids == expected

@@ -3,11 +3,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import subprocess
+import sys
 from importlib.resources import files
+from pathlib import Path
 from pydoc import locate
 
 import jsonschema
 import pytest
+import yaml  # type: ignore[import-untyped]  # Airflow brings it
 
 import airflow_provider_cosinv
 from airflow_provider_cosinv.cos.credential_source import OWN_IDENTITY, SOURCES
@@ -15,6 +19,7 @@ from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 
 INFO = get_provider_info()
+PACKAGE = Path(airflow_provider_cosinv.__file__).parent
 (CONNECTION,) = INFO["connection-types"]
 
 
@@ -48,8 +53,70 @@ def test_every_module_and_class_it_names_exists():
                 importlib.import_module(module)
     assert locate(CONNECTION["hook-class-name"]) is COSInventoryHook
     for entry in INFO["asset-uris"]:
-        assert callable(locate(entry["handler"]))
-        assert callable(locate(entry["factory"]))
+        for name in ("handler", "factory", "to_openlineage_converter"):
+            assert callable(locate(entry[name]))
+    for path in INFO["extra-links"]:
+        assert locate(path)().name
+
+
+def test_it_names_every_module_that_has_something_for_a_dag():
+    for kind in ("hooks", "operators", "sensors", "triggers"):
+        (entry,) = INFO[kind]
+        names = {path.stem for path in (PACKAGE / kind).glob("cos_inventory*.py")}
+        assert {module.rpartition(".")[2] for module in entry["python-modules"]} == names
+
+
+def test_the_registry_is_told_of_every_class():
+    registry = yaml.safe_load((PACKAGE.parent / ".airflow-registry.yaml").read_text())
+    assert registry["package-name"] == INFO["package-name"]
+    assert registry["display-name"] == INFO["name"]
+    for kind, ending in (("hooks", "Hook"), ("operators", "Operator"), ("sensors", "Sensor"), ("triggers", "Trigger")):
+        (entry,) = INFO[kind]
+        classes = {
+            f"{module}.{name}"
+            for module in entry["python-modules"]
+            for name, value in vars(importlib.import_module(module)).items()
+            if name.endswith(ending) and getattr(value, "__module__", None) == module
+        }
+        assert {found["module"] for found in registry[kind]} == classes
+        assert all(found["description"] for found in registry[kind])
+
+
+def test_airflow_prints_all_of_it():
+    shown = subprocess.run(
+        [sys.executable, "-m", "airflow", "providers", "get", "airflow-provider-cosinv", "--full", "--output", "json"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    (provider,) = json.loads(shown[shown.index("[") :])
+    for key in INFO:
+        assert key in provider
+
+
+@pytest.mark.parametrize(
+    ("installed", "is_refused"),
+    [
+        ({"apache-airflow": "2.11.2"}, True),
+        ({"apache-airflow": "3.0.6", "apache-airflow-core": "3.0.6"}, True),
+        ({"apache-airflow-core": "3.1.8"}, False),
+        ({"apache-airflow-core": "3.4.0b2"}, False),
+        ({"apache-airflow-core": "10.0.0"}, False),
+        ({}, False),
+    ],
+)
+def test_an_airflow_below_the_floor_is_refused_in_one_line(tmp_path, installed, is_refused):
+    for name, version in installed.items():
+        folder = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    script = f"import sys; sys.path = [{str(tmp_path)!r}, {str(PACKAGE.parent)!r}, *filter(stdlib, sys.path)]"
+    script = f"stdlib = lambda path: 'site-packages' not in path\n{script}\nimport airflow_provider_cosinv"
+    done = subprocess.run([sys.executable, "-S", "-c", script], check=False, capture_output=True, text=True)
+    assert (done.returncode != 0) is is_refused, done.stderr
+    if is_refused:
+        line = done.stderr.splitlines()[-1]
+        assert "needs Apache Airflow 3.1 or later; this is" in line
 
 
 def test_the_hook_agrees_with_it():

@@ -3,23 +3,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import SplitResult
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from airflow.sdk import Asset
 
 from airflow_provider_cosinv.inventory.bucket import BucketName
 
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+# What a path holds as it is (RFC 3986).
+_UNENCODED = "/-._~!$&'()*+,;=:@"
+
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
     """
-    Return the URI in the one spelling that Airflow compares: ``cos://name-APPID/key``, path without a trailing slash.
+    Return the URI in the one spelling that Airflow compares: ``cos://name-APPID/key``.
+
+    The bucket is in lower case, the key percent-encoded where it must be, and without slashes at its end.
 
     :param uri: as a DAG author wrote it
     :raises COSInventoryConfigurationError: where the bucket is missing or not a full name (also a ``ValueError``)
     """
     bucket = BucketName.parse(uri.netloc.lower(), parameter="asset URI")
-    return uri._replace(netloc=str(bucket), path=uri.path.rstrip("/"))
+    return uri._replace(netloc=str(bucket), path=quote(unquote(uri.path), safe=_UNENCODED).rstrip("/"))
 
 
 def create_asset(*, bucket: str, key: str = "", extra: dict[str, Any] | None = None) -> Asset:
@@ -27,7 +35,22 @@ def create_asset(*, bucket: str, key: str = "", extra: dict[str, Any] | None = N
     Return the asset of an object or of a prefix.
 
     :param bucket: full name
-    :param key: of the object, or the prefix; empty for the whole bucket
+    :param key: of the object, or the prefix, as it is; empty for the whole bucket
     :param extra: stored with the asset
     """
-    return Asset(uri=f"cos://{bucket}/{key}".rstrip("/"), extra=extra or {})
+    return Asset(uri=f"cos://{bucket}/{quote(key, safe=_UNENCODED)}".rstrip("/"), extra=extra or {})
+
+
+def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> Dataset:  # noqa: ARG001  Airflow's signature
+    """
+    Return the dataset of an asset: namespace ``cos://bucket``, name the key, or ``/`` for the whole bucket.
+
+    OpenLineage names no scheme for COS; this is how it names the buckets of others.
+
+    :param asset: with a URI of this scheme
+    :param lineage_context: that reported it
+    """
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    uri = urlsplit(asset.uri)
+    return Dataset(namespace=f"cos://{uri.netloc}", name=unquote(uri.path).strip("/") or "/")

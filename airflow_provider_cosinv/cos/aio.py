@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TypeVar, final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from xml.etree.ElementTree import Element
 
 import aiohttp
 from tenacity import AsyncRetrying
@@ -20,16 +21,20 @@ from airflow_provider_cosinv.cos import operations
 from airflow_provider_cosinv.cos.aio_session import shared_session
 from airflow_provider_cosinv.cos.answers import (
     BODY_LIMIT,
+    PAGE_LIMIT,
     Answer,
     check_success,
     cut_short,
+    document_of,
     object_info,
     too_long,
+    unusable_page,
 )
 from airflow_provider_cosinv.cos.endpoint import request_host, request_url, signed_path
+from airflow_provider_cosinv.cos.listing import entries, next_marker
 from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import COSRequest
-from airflow_provider_cosinv.cos.results import BucketInfo, ObjectContent, ObjectDigest
+from airflow_provider_cosinv.cos.results import BucketInfo, CommonPrefix, ObjectContent, ObjectDigest
 from airflow_provider_cosinv.cos.retry import RetryPolicy
 from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
 from airflow_provider_cosinv.cos.shared_credentials import credentials_at_hand
@@ -128,6 +133,47 @@ class AsyncCOSClient:
                     md5.update(piece)
                     size += len(piece)
             return ObjectDigest(md5_hex=md5.hexdigest(), size=size, info=object_info(answer))
+
+        return await self._retrying(attempt)
+
+    async def list_prefixes(self, bucket: str, *, prefix: str, delimiter: str = "/", marker: str = "") -> list[str]:
+        """
+        Return the "folders" of a bucket whose names begin with a prefix, of all pages (436/7734).
+
+        Needs ``name/cos:GetBucket``.
+
+        :param prefix: what the keys begin with
+        :param delimiter: up to which the rest of a key is summed up
+        :param marker: only keys after it
+        """
+        params = {"prefix": prefix, "delimiter": delimiter, "encoding-type": "url"}
+        prefixes: list[str] = []
+        while True:
+            request = COSRequest(
+                operation=operations.LIST_OBJECTS,
+                bucket=bucket,
+                params={**params, "marker": marker} if marker else params,
+            )
+            answer, page = await self._page(request)
+            try:
+                found, following = entries(page), next_marker(page)
+            except ValueError as error:
+                raise unusable_page(answer, request, error) from error
+            prefixes += [entry.prefix for entry in found if isinstance(entry, CommonPrefix)]
+            if following is None:
+                return prefixes
+            if following == marker:
+                raise unusable_page(answer, request, "the next page is the one before")
+            marker = following
+
+    async def _page(self, request: COSRequest) -> tuple[Answer, Element]:
+        async def attempt() -> tuple[Answer, Element]:
+            body = bytearray()
+            async with self._open(request) as (head, response):
+                async for piece in self._pieces(request, head, response, PAGE_LIMIT):
+                    body += piece
+            answer = Answer(status=head.status, headers=head.headers, body=bytes(body))
+            return answer, document_of(answer, request, "ListBucketResult", region=self._settings.region)
 
         return await self._retrying(attempt)
 

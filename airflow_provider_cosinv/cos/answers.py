@@ -185,6 +185,15 @@ def too_long(answer: Answer, request: COSRequest, max_bytes: int) -> COSInventor
     )
 
 
+def unusable_page(answer: Answer, request: COSRequest, reason: object) -> COSInventoryRequestError:
+    """Return the error for a page of a listing that cannot be used, so that none ends too early, or never."""
+    return COSInventoryRequestError(
+        f"{request.operation.title} cannot be read: {reason}.",
+        hint="Check endpoint_url and proxies: what answered may not be COS, or a cache.",
+        **details_of(answer, request),
+    )
+
+
 def read_document(body: bytes) -> Element | None:
     """Return the document, or None where the bytes are not the kind of XML that COS sends."""
     try:

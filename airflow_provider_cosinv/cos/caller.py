@@ -9,12 +9,11 @@ from xml.etree.ElementTree import Element
 
 from tenacity import Retrying
 
-from airflow_provider_cosinv.cos.answers import BODY_LIMIT, Answer, check_success, details_of, document_of
+from airflow_provider_cosinv.cos.answers import BODY_LIMIT, Answer, check_success, document_of
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.retry import RetryPolicy
 from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.cos.transport import Transport
-from airflow_provider_cosinv.exceptions import COSInventoryRequestError
 
 _T = TypeVar("_T")
 _DEFAULT_POLICY = RetryPolicy()
@@ -51,12 +50,3 @@ class Caller:
             return answer, document_of(answer, request, root_tag, region=self._settings.region)
 
         return self._retrying(attempt)
-
-
-def unusable_page(answer: Answer, request: COSRequest, reason: object) -> COSInventoryRequestError:
-    """Return the error for a page of a listing that cannot be used, so that none ends too early, or never."""
-    return COSInventoryRequestError(
-        f"{request.operation.title} cannot be read: {reason}.",
-        hint="Check endpoint_url and proxies: what answered may not be COS, or a cache.",
-        **details_of(answer, request),
-    )

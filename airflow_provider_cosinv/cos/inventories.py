@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from airflow_provider_cosinv.cos import operations
-from airflow_provider_cosinv.cos.answers import BODY_LIMIT, PAGE_LIMIT, Answer, details_of
-from airflow_provider_cosinv.cos.caller import Caller, unusable_page
+from airflow_provider_cosinv.cos.answers import BODY_LIMIT, PAGE_LIMIT, Answer, details_of, unusable_page
+from airflow_provider_cosinv.cos.caller import Caller
 from airflow_provider_cosinv.cos.listing import next_token
 from airflow_provider_cosinv.cos.operations import COSRequest, Operation
 from airflow_provider_cosinv.cos.results import SubmittedInventory

@@ -13,8 +13,8 @@ from airflow_provider_cosinv.cos.answers import (
     cut_short,
     object_info,
     too_long,
+    unusable_page,
 )
-from airflow_provider_cosinv.cos.caller import unusable_page
 from airflow_provider_cosinv.cos.download import Download, read_range
 from airflow_provider_cosinv.cos.listing import entries, next_marker
 from airflow_provider_cosinv.cos.multipart import UploadCalls

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from airflow_provider_cosinv.hooks.lineage import Place, was_read, was_written
 from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
 from airflow_provider_cosinv.hooks.source import ManifestLike, Parts, PartsSource, ReportSource, naming
 from airflow_provider_cosinv.hooks.table import make_readable, report_table
@@ -61,8 +62,8 @@ def compare(
 ) -> dict[str, Any]:
     """Compare two reports; see :meth:`TableCalls.diff`."""
     watch = Stopwatch()
-    later = _source_of(current, "current")
-    earlier = None if previous is None else _source_of(previous, "previous")
+    later = source_of(current, "current")
+    earlier = None if previous is None else source_of(previous, "previous")
     result = result_file(destination, format, lambda: hook.client_for(later))
     with open_engine(settings or EngineSettings()) as engine:
         paths = [path for source in (earlier, later) if isinstance(source, PartsSource) for path in source.paths]
@@ -89,6 +90,10 @@ def compare(
         )
         counts = diff.counts().as_dict()
         written = {} if result is None else result.save(diff, "SELECT * FROM diff")
+    for place in [*(earlier.places if earlier else ()), *later.places]:
+        was_read(hook, place)
+    if written:
+        was_written(hook, Place.of_file(written["path"]))
     hook.log.info(
         "%d added, %d removed, %d changed, %d unchanged%s, in %.1f s",
         counts["added"],
@@ -101,7 +106,13 @@ def compare(
     return {**counts, **written}
 
 
-def _source_of(report: Report, parameter: str) -> ReportSource | PartsSource:
+def source_of(report: Report, parameter: str) -> ReportSource | PartsSource:
+    """
+    Tell a manifest from parts.
+
+    :param parameter: that gave it
+    :raises COSInventoryConfigurationError: where it is neither
+    """
     if isinstance(report, Manifest) or (isinstance(report, Mapping) and "path" not in report):
         with naming(parameter):
             return ReportSource.of(report)

@@ -20,6 +20,7 @@ from airflow_provider_cosinv.exceptions import (
 from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
 from airflow_provider_cosinv.hooks.connection import no_connection, read_connection
+from airflow_provider_cosinv.hooks.lineage import Place, was_read
 from airflow_provider_cosinv.hooks.report import find_report, read_manifest, read_report
 from airflow_provider_cosinv.hooks.table_calls import TableCalls
 from airflow_provider_cosinv.inventory.configuration import Destination, InventoryConfiguration
@@ -271,7 +272,11 @@ class COSInventoryHook(TableCalls):
         :param checksum: its MD5, 32 hex digits
         :raises COSInventoryCorruptReportError: where it is not what its checksum says
         """
-        return read_manifest(self.client, bucket=bucket, region=self.settings.region, key=manifest_key, md5=checksum)
+        manifest = read_manifest(
+            self.client, bucket=bucket, region=self.settings.region, key=manifest_key, md5=checksum
+        )
+        was_read(self, Place.of_report(manifest))
+        return manifest
 
     def iter_records(
         self,
@@ -290,6 +295,7 @@ class COSInventoryHook(TableCalls):
         :raises COSInventoryCorruptReportError: with bucket, key and line
         """
         report = as_manifest(manifest)
+        was_read(self, Place.of_report(report))
         return read_report(self.client_in(report.region), report, files)
 
     def client_in(self, region: str) -> COSClient:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.hooks.destination import ResultLocation
+from airflow_provider_cosinv.hooks.lineage import Place, was_written
 from airflow_provider_cosinv.hooks.results import ResultFile, Stopwatch
 from airflow_provider_cosinv.hooks.source import Batch, ManifestLike, ReportSource
 from airflow_provider_cosinv.inventory.engine import EngineSettings
@@ -41,6 +42,7 @@ def to_parquet(
     part.check()
     with hook.open_report(report, source.files, settings=settings) as table:
         written = part.save(table, "SELECT * FROM inventory")
+    was_written(hook, Place.of_file(written["path"]).folder)
     source_bytes = sum(file.size for file in files)
     hook.log.info(
         "%d rows of %d data files (%d bytes) written to %s (%d bytes) in %.1f s",

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.hooks.lineage import Place, was_written
 from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
 from airflow_provider_cosinv.inventory.engine import EngineSettings
@@ -75,6 +76,7 @@ def answer(
             hook.log.info("%d rows returned in %.1f s", len(rows), watch.seconds)
             return rows
         written = result.save(table, sql)
+    was_written(hook, Place.of_file(written["path"]))
     hook.log.info(
         "%d rows written to %s (%d bytes) in %.1f s", written["rows"], written["path"], written["bytes"], watch.seconds
     )

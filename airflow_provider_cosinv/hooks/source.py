@@ -10,6 +10,7 @@ from reprlib import repr as short
 from typing import Any, TypeAlias
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryError
+from airflow_provider_cosinv.hooks.lineage import Place, parts_places
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, as_data_file, as_manifest
 
 #: A manifest, or what a COSInventorySensor returns.
@@ -65,6 +66,11 @@ class ReportSource:
         return cls(report, None if len(files) == len(report.files) else files)
 
     @property
+    def places(self) -> tuple[Place, ...]:
+        """What is read, for lineage."""
+        return (Place.of_report(self.report),)
+
+    @property
     def chosen(self) -> tuple[DataFile, ...]:
         """The data files that are meant."""
         return self.report.files if self.files is None else self.files
@@ -103,6 +109,11 @@ class PartsSource:
                 hint="Pass the output of COSInventoryToParquetOperator, or the paths of what it wrote.",
             ) from None
         return cls(tuple(paths))
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """What is read, for lineage."""
+        return parts_places(self.paths)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_cosinv.hooks.comparison import Report, compare
+from airflow_provider_cosinv.hooks.lineage import Place, parts_places, was_read
 from airflow_provider_cosinv.hooks.parquet import to_parquet
 from airflow_provider_cosinv.hooks.query import Question, answer
 from airflow_provider_cosinv.hooks.selection import write_selection
@@ -68,6 +69,7 @@ class TableCalls(BaseHook):
         :raises COSInventoryConfigurationError: where the extra is missing, or a setting is wrong
         """
         report = as_manifest(manifest)
+        was_read(self, Place.of_report(report))
         return open_report(self.client_in(report.region), report, files, settings or EngineSettings())
 
     def open_parts(
@@ -82,6 +84,8 @@ class TableCalls(BaseHook):
         :return: a context manager of the table
         :raises COSInventoryConfigurationError: where the extra is missing, or a setting is wrong
         """
+        for place in parts_places(paths):
+            was_read(self, place)
         return open_parts(self.get_conn, paths, settings or EngineSettings(), allow_partial=allow_partial)
 
     def to_parquet(

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
 
+from airflow_provider_cosinv.assets.cos import create_asset
 from airflow_provider_cosinv.exceptions import (
     COSInventoryCorruptReportError,
     COSInventoryError,
@@ -146,19 +147,35 @@ def not_in_time(search: ReportSearch, *, timeout: float, last: str) -> COSInvent
     )
 
 
-def announce(manifest: Manifest, outlets: Iterable[Any], context: Context) -> None:
+def about_report(manifest: Manifest, *, job_id: str | None = None) -> dict[str, Any]:
+    """
+    Return what the event of an asset says of a report: enough for a consumer DAG to read the manifest itself.
+
+    :param manifest: the report's; its list of files may be too long for an event
+    :param job_id: of its submission; None where it is not known, as that of a periodic inventory
+    """
+    about = {name: value for name, value in manifest.as_dict().items() if name != "files"}
+    return {**about, "inventory_id": manifest.inventory_id, "date": manifest.date, "job_id": job_id}
+
+
+def announce(manifest: Manifest, outlets: Iterable[Any], context: Context, *, job_id: str | None = None) -> None:
     """
     Say in the event of each asset that a task produces which report it is.
+
+    An alias gets an event of the inventory's folder, ``cos://bucket/prefix/appid/source/inventory id``.
 
     :param manifest: the report's
     :param outlets: the task's
     :param context: of the task's run
+    :param job_id: of the report's submission, where it is known
     """
-    # A consumer DAG reads the manifest itself; its list of files may be too long for an event.
-    about = {name: value for name, value in manifest.as_dict().items() if name != "files"}
+    about = about_report(manifest, job_id=job_id)
     for outlet in outlets:
         if isinstance(outlet, Asset):
             context["outlet_events"][outlet].extra.update(about)
+        elif isinstance(outlet, AssetAlias):
+            folder = create_asset(bucket=manifest.bucket, key=manifest.inventory_folder)
+            context["outlet_events"][outlet].add(folder, extra=about)
 
 
 def no_answer(timeout: float) -> COSInventoryTimeoutError:

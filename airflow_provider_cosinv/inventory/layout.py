@@ -67,6 +67,15 @@ def report_dates(earliest: datetime, latest: datetime) -> tuple[str, ...]:
     return tuple(sorted(set(days)))
 
 
+def is_date(text: str) -> bool:
+    """Whether a text is a report date, ``YYYYMMDD``."""
+    try:
+        check_date(text)
+    except COSInventoryConfigurationError:
+        return False
+    return True
+
+
 def check_date(date: str, *, parameter: str = "date") -> str:
     """
     Return a report date where it is one.

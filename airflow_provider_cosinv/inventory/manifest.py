@@ -72,6 +72,21 @@ class Manifest:
     matched_bytes: int | None
     files: tuple[DataFile, ...] = field(repr=False)
 
+    @property
+    def inventory_folder(self) -> str:
+        """The prefix of all reports of the inventory, without slash at its end."""
+        return self.manifest_key.rsplit("/", 2)[0]
+
+    @property
+    def inventory_id(self) -> str:
+        """The inventory's id, which is a segment of the manifest's key (436/30622)."""
+        return ("", "", *self.manifest_key.split("/"))[-3]
+
+    @property
+    def date(self) -> str:
+        """The report's date, ``YYYYMMDD``, which is one, too."""
+        return ("", *self.manifest_key.split("/"))[-2]
+
     def as_dict(self) -> dict[str, Any]:
         """Return the manifest as JSON-able data."""
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}

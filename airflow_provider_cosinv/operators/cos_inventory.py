@@ -16,6 +16,7 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, C
 from airflow_provider_cosinv.hooks.airflow_exceptions import TaskDeferralTimeout
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
+from airflow_provider_cosinv.hooks.lineage import Place, openlineage
 from airflow_provider_cosinv.hooks.wait import (
     TRIGGERER_MARGIN,
     StateLog,
@@ -29,11 +30,13 @@ from airflow_provider_cosinv.hooks.wait import (
 from airflow_provider_cosinv.inventory.identity import TaskIdentity
 from airflow_provider_cosinv.inventory.job import InventoryJob
 from airflow_provider_cosinv.inventory.manifest import Manifest
+from airflow_provider_cosinv.links.cos import COSReportLink, COSSourceBucketLink
 from airflow_provider_cosinv.operators.memory import NoStateStore, StateStore
 from airflow_provider_cosinv.operators.parameters import INVENTORY_FIELDS, build_configuration, seconds
 from airflow_provider_cosinv.operators.submission import Submission
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
 _A_DAY = 24 * 60 * 60
@@ -87,6 +90,9 @@ class COSInventoryOperator(BaseOperator):
     )
     template_fields_renderers = {"tags": "json", "optional_fields": "json"}  # noqa: RUF012  Airflow declares it so
     ui_color = "#d7e8ff"
+    operator_extra_links = (COSReportLink(), COSSourceBucketLink())
+
+    _submitted: InventoryJob | None = None
 
     def __init__(
         self,
@@ -155,6 +161,7 @@ class COSInventoryOperator(BaseOperator):
         """
         with failing_fast():
             job = self._submission(context).submit()
+            self._show(context, job)
             if not self.wait_for_completion:
                 return job.as_dict()
             if self.do_xcom_push:
@@ -172,7 +179,7 @@ class COSInventoryOperator(BaseOperator):
         :returns: as :meth:`execute`
         """
         with failing_fast():
-            job = InventoryJob.from_dict(event["job"])
+            job = self._submitted = InventoryJob.from_dict(event["job"])
             try:
                 return self._result(context, job, manifest_of(event, self.hook, job.search()))
             except COSInventoryTransientError as error:
@@ -186,6 +193,25 @@ class COSInventoryOperator(BaseOperator):
                 return super().resume_execution(next_method, next_kwargs, context)
             except TaskDeferralTimeout as error:
                 raise no_answer(self._time_to_wait()) from error
+
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
+        """Return what OpenLineage shows of the task: the source bucket is read."""
+        return openlineage(inputs=[Place(self.bucket)], outputs=[])
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002  the signature
+        """Return the same, with the report that the inventory goes to."""
+        job = self._submitted
+        report = [Place(job.destination_bucket, job.report_prefix)] if job else []
+        return openlineage(inputs=[Place(self.bucket)], outputs=report)
+
+    def _show(self, context: Context, job: InventoryJob) -> None:
+        """Keep the job, of this attempt or of an earlier one, for the links and for lineage."""
+        self._submitted = job
+        if not self.do_xcom_push:
+            return
+        report = Place(job.destination_bucket, job.report_prefix)
+        COSReportLink().store(context, place=report, region=job.region)
+        COSSourceBucketLink().store(context, place=Place(job.bucket), region=job.region)
 
     def _submission(self, context: Context) -> Submission:
         # Before anything is submitted, and billed.
@@ -262,7 +288,7 @@ class COSInventoryOperator(BaseOperator):
 
     def _result(self, context: Context, job: InventoryJob, manifest: Manifest) -> dict[str, Any]:
         self.log.info("Report ready: %s", describe_manifest(manifest))
-        announce(manifest, self.outlets, context)
+        announce(manifest, self.outlets, context, job_id=job.job_id)
         return {**job.as_dict(), "manifest": manifest.as_dict()}
 
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_cosinv.hooks.comparison import source_of
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
 from airflow_provider_cosinv.operators.table import TableOperator, failing_at_once, rendered
 
 if TYPE_CHECKING:
@@ -71,7 +73,12 @@ class COSInventoryDiffOperator(TableOperator):
         self.cos_conn_id = cos_conn_id
         self.region = region
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002  Airflow's signature
+    def sources(self) -> tuple[ReportSource | PartsSource, ...]:
+        """Return the two reports, the later one last; one where there is no earlier one."""
+        earlier, later = rendered(self.previous, "previous"), rendered(self.current, "current")
+        return (*([] if earlier is None else [source_of(earlier, "previous")]), source_of(later, "current"))
+
+    def execute(self, context: Context) -> dict[str, Any]:
         """
         Compare.
 
@@ -82,10 +89,13 @@ class COSInventoryDiffOperator(TableOperator):
         :raises COSInventoryError: what a retry may heal
         """
         with failing_at_once():
-            return self.hook.diff(
+            result = self.hook.diff(
                 previous=rendered(self.previous, "previous"),
                 current=rendered(self.current, "current"),
                 destination=self.destination,
                 format=self.format,
                 settings=self.settings,
             )
+            if "path" in result:
+                self.keep_result(context, result["path"])
+        return result

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.hooks.lineage import Place
+from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
 from airflow_provider_cosinv.operators.table import TableOperator, failing_at_once, rendered
 
 if TYPE_CHECKING:
@@ -62,7 +64,15 @@ class COSInventoryToParquetOperator(TableOperator):
         self.cos_conn_id = cos_conn_id
         self.region = region
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002  Airflow's signature
+    def sources(self) -> tuple[ReportSource | PartsSource, ...]:
+        """Return the report."""
+        return (self._report,)
+
+    @property
+    def _report(self) -> ReportSource:
+        return ReportSource.of(rendered(self.manifest, "manifest"))
+
+    def execute(self, context: Context) -> dict[str, Any]:
         """
         Write the part.
 
@@ -71,9 +81,17 @@ class COSInventoryToParquetOperator(TableOperator):
         :raises COSInventoryError: what a retry may heal
         """
         with failing_at_once():
-            return self.hook.to_parquet(
+            written = self.hook.to_parquet(
                 rendered(self.manifest, "manifest"),
                 batch=rendered(self.batch, "batch"),
                 destination=self.destination,
                 settings=self.settings,
             )
+            self.keep_result(
+                context,
+                written["path"],
+                written=Place.of_file(written["path"]).folder,
+                # Beside the report it is in the report's region, whatever the task's.
+                region=None if self.destination else self._report.report.region,
+            )
+        return written

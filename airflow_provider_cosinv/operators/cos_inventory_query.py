@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, one_source
 from airflow_provider_cosinv.operators.table import TableOperator, failing_at_once, rendered
 
 if TYPE_CHECKING:
@@ -99,7 +100,11 @@ class COSInventoryQueryOperator(TableOperator):
         self.cos_conn_id = cos_conn_id
         self.region = region
 
-    def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:  # noqa: ARG002  Airflow's signature
+    def sources(self) -> tuple[ReportSource | PartsSource, ...]:
+        """Return the report, or its parts."""
+        return (one_source(rendered(self.manifest, "manifest"), None, rendered(self.parts, "parts")),)
+
+    def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
         """
         Ask.
 
@@ -109,7 +114,7 @@ class COSInventoryQueryOperator(TableOperator):
         :raises COSInventoryError: what a retry may heal
         """
         with failing_at_once():
-            return self.hook.query(
+            result = self.hook.query(
                 sql=self.sql,
                 query=self.query,
                 query_arguments=rendered(self.query_arguments, "query_arguments"),
@@ -122,3 +127,6 @@ class COSInventoryQueryOperator(TableOperator):
                 allow_partial=self.allow_partial,
                 settings=self.settings,
             )
+            if isinstance(result, dict):
+                self.keep_result(context, result["path"])
+        return result

@@ -8,6 +8,8 @@ from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.hooks.lineage import Place
+from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, one_source
 from airflow_provider_cosinv.hooks.wait import announce
 from airflow_provider_cosinv.inventory.manifest import Manifest
 from airflow_provider_cosinv.operators.table import TableOperator, failing_at_once, rendered
@@ -98,6 +100,10 @@ class COSInventorySelectionOperator(TableOperator):
         self.cos_conn_id = cos_conn_id
         self.region = region
 
+    def sources(self) -> tuple[ReportSource | PartsSource, ...]:
+        """Return the report, or its parts."""
+        return (one_source(rendered(self.manifest, "manifest"), None, rendered(self.parts, "parts")),)
+
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Write the selection.
@@ -120,5 +126,8 @@ class COSInventorySelectionOperator(TableOperator):
                 columns=rendered(self.columns, "columns"),
                 settings=self.settings,
             )
-            announce(Manifest.from_dict(written), self.outlets, context)
+            manifest = Manifest.from_dict(written)
+            path = f"cos://{manifest.bucket}/{manifest.manifest_key}"
+            self.keep_result(context, path, written=Place.of_report(manifest))
+            announce(manifest, self.outlets, context)
         return written

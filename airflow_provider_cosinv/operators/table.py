@@ -4,18 +4,30 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
+    COSInventoryCorruptReportError,
+    COSInventoryError,
+)
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
+from airflow_provider_cosinv.hooks.lineage import Place, openlineage
+from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
 from airflow_provider_cosinv.inventory.engine import EngineSettings
+from airflow_provider_cosinv.links.cos import COSResultLink
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk import Context
 
 
 class TableOperator(BaseOperator):
@@ -23,16 +35,59 @@ class TableOperator(BaseOperator):
 
     ui_color = "#d7e8ff"
 
+    operator_extra_links = (COSResultLink(),)
+
+    destination: str | None = None
     memory_limit: str
     threads: int | None
     temp_directory: str | None
     cos_conn_id: str
     region: str | None
 
+    _written: Place | None = None
+
     @cached_property
     def hook(self) -> COSInventoryHook:
         """The hook."""
         return COSInventoryHook(cos_conn_id=self.cos_conn_id, region=self.region or None)
+
+    @abstractmethod
+    def sources(self) -> tuple[ReportSource | PartsSource, ...]:
+        """
+        Return what the rows are of.
+
+        :raises COSInventoryConfigurationError: where a value is wrong
+        """
+
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
+        """Return what OpenLineage shows of the task: what it reads, and writes where that is known."""
+        try:
+            places = [place for source in self.sources() for place in source.places]
+        except COSInventoryError:
+            places = []  # the task itself fails on it, and says why
+        written = self._written or (Place.of_file(self.destination) if self.destination else None)
+        return openlineage(inputs=places, outputs=[written] if written else [])
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002  the signature
+        """Return the same, once the task has ended: all that it wrote is known then."""
+        return self.get_openlineage_facets_on_start()
+
+    def keep_result(
+        self, context: Context, path: str, *, written: Place | None = None, region: str | None = None
+    ) -> None:
+        """
+        Keep what was written, for the link and for lineage.
+
+        :param path: of the file
+        :param written: what lineage shall call it; default: the file
+        :param region: of its bucket; default: the one that results go to
+        """
+        self._written = written or Place.of_file(path)
+        if self.do_xcom_push and path.startswith("cos://"):
+            place = Place.of_file(path).folder
+            COSResultLink().store(
+                context, place=place, region=region or self.hook.client_for(self.sources()[-1]).region
+            )
 
     @property
     def settings(self) -> EngineSettings:

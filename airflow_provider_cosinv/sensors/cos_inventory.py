@@ -28,6 +28,7 @@ from airflow_provider_cosinv.hooks.airflow_exceptions import (
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
+from airflow_provider_cosinv.hooks.lineage import Place, openlineage
 from airflow_provider_cosinv.hooks.wait import (
     TRIGGERER_MARGIN,
     StateLog,
@@ -43,8 +44,10 @@ from airflow_provider_cosinv.inventory.job import InventoryJob
 from airflow_provider_cosinv.inventory.layout import check_date, report_dates, report_prefixes
 from airflow_provider_cosinv.inventory.manifest import Manifest
 from airflow_provider_cosinv.inventory.search import ReportSearch
+from airflow_provider_cosinv.links.cos import COSReportLink, COSSourceBucketLink
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context, XComArg
 
 
@@ -91,6 +94,9 @@ class COSInventorySensor(BaseSensorOperator):
     )
     template_fields_renderers = {"job": "json"}  # noqa: RUF012  Airflow declares it so
     ui_color = "#d7e8ff"
+    operator_extra_links = (COSReportLink(), COSSourceBucketLink())
+
+    _manifest: Manifest | None = None
 
     def __init__(
         self,
@@ -153,7 +159,7 @@ class COSInventorySensor(BaseSensorOperator):
                     parameter="silent_fail",
                     hint="Leave it out: faults that pass are part of the wait anyway.",
                 )
-            self._states(context)  # a wrong parameter is known before the first look
+            self._show(context)  # a wrong parameter is known before the first look
             if self.deferrable:
                 return self._look_or_defer(context, time.time() + self.timeout)
             try:
@@ -247,8 +253,32 @@ class COSInventorySensor(BaseSensorOperator):
 
     def _result(self, context: Context, manifest: Manifest) -> dict[str, Any]:
         self.log.info("Report ready: %s", describe_manifest(manifest))
-        announce(manifest, self.outlets, context)
+        self._manifest = manifest
+        announce(manifest, self.outlets, context, job_id=self._job.job_id if self._job else None)
         return manifest.as_dict()
+
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
+        """Return what OpenLineage shows of the task: the bucket whose inventory is waited for."""
+        return openlineage(inputs=self._listed(), outputs=[])
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002  the signature
+        """Return the same, with the report."""
+        report = [Place.of_report(self._manifest)] if self._manifest else []
+        return openlineage(inputs=self._listed(), outputs=report)
+
+    def _listed(self) -> list[Place]:
+        if self._manifest:
+            return [Place(self._manifest.source_bucket)]
+        return [Place(self.bucket)] if self.bucket else []
+
+    def _show(self, context: Context) -> None:
+        """Link to where the report will be, and to the bucket that is listed."""
+        search = self._states(context).search
+        if not self.do_xcom_push:
+            return
+        listed = self._job.bucket if self._job else self.bucket
+        COSReportLink().store(context, place=Place(search.bucket, search.prefixes[0]), region=search.region)
+        COSSourceBucketLink().store(context, place=Place(listed), region=search.region)
 
     def _timed_out(self, context: Context) -> COSInventorySensorTimeout:
         states = self._states(context)

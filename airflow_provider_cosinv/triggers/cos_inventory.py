@@ -93,9 +93,9 @@ class COSInventoryTrigger(BaseTrigger):
     async def _wait(self) -> Sighting:
         search = ReportSearch.from_dict(self.search)
         states = StateLog(search=search, log=self.log)
-        aio = await asyncio.to_thread(_import_aio)
+        aio = await asyncio.to_thread(import_aio)
         async with aio.shared_session():
-            settings = await self._settings(search)
+            settings = await connection_settings(self.cos_conn_id, region=search.region)
             client = aio.AsyncCOSClient(settings=settings)
             over = False
             # There is a last look after the deadline, however late this triggerer was started: the report may be there.
@@ -112,7 +112,7 @@ class COSInventoryTrigger(BaseTrigger):
                     states.failed(error)
                 except COSInventoryPermissionError:
                     # Temporary credentials end, and keys are replaced, while a wait goes on for hours.
-                    renewed = await self._settings(search)
+                    renewed = await connection_settings(self.cos_conn_id, region=search.region)
                     if renewed == settings:
                         raise
                     settings, client = renewed, aio.AsyncCOSClient(settings=renewed)
@@ -126,25 +126,33 @@ class COSInventoryTrigger(BaseTrigger):
                         return sighting
         raise not_in_time(search, timeout=self.timeout, last=states.last)
 
-    async def _settings(self, search: ReportSearch) -> ClientSettings:
-        try:
-            connection = await BaseHook.aget_connection(self.cos_conn_id)
-        except AirflowNotFoundException:
-            raise no_connection(self.cos_conn_id) from None
-        return read_connection(connection, region=search.region)
-
     async def _look(self, search: ReportSearch, client: AsyncCOSClient) -> Sighting:
         steps = look(search, grace=timedelta(seconds=GRACE_POLLS * self.poke_interval))
         try:
             wanted = next(steps)
             while True:
-                wanted = steps.send(await _fetch(client, wanted))
+                wanted = steps.send(await fetch(client, wanted))
         except StopIteration as end:
             sighting: Sighting = end.value
             return sighting
 
 
-def _import_aio() -> ModuleType:
+async def connection_settings(cos_conn_id: str, *, region: str | None) -> ClientSettings:
+    """
+    Return the connection, read and checked.
+
+    :param region: overrules the connection's
+    :raises COSInventoryConfigurationError: where there is none, or a field is missing or wrong
+    """
+    try:
+        connection = await BaseHook.aget_connection(cos_conn_id)
+    except AirflowNotFoundException:
+        raise no_connection(cos_conn_id) from None
+    return read_connection(connection, region=region)
+
+
+def import_aio() -> ModuleType:
+    """Return the module of the asynchronous client; call it in a thread."""
     # aiohttp takes a third of a second: too long for the event loop, which all triggers share, and for the worker,
     # which makes a trigger only to hand it over.
     from airflow_provider_cosinv.cos import aio
@@ -152,7 +160,8 @@ def _import_aio() -> ModuleType:
     return aio
 
 
-async def _fetch(client: AsyncCOSClient, wanted: Wanted) -> Found | None:
+async def fetch(client: AsyncCOSClient, wanted: Wanted) -> Found | None:
+    """Read what a look wants to."""
     try:
         if wanted.digest_only:
             digest = await client.digest_object(wanted.bucket, wanted.key, max_bytes=wanted.max_bytes)

@@ -255,6 +255,13 @@ class AirflowClient:
         path = f"{_run_path(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{quote(key, safe='')}"
         return self.request("GET", path, map_index=map_index)["value"]
 
+    def links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
+        """The addresses of a task's extra links, by the button's text; None where there is none yet."""
+        found: dict[str, str | None] = self.request("GET", f"{_task_path(dag_id, run_id, task_id, -1)}/links")[
+            "extra_links"
+        ]
+        return found
+
     # Assets, backfills
 
     def assets(self) -> list[JSON]:

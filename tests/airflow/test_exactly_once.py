@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from airflow_provider_cosinv.links.cos import console_url
 
 BUCKET = "retriedbucket-1250000000"
 
@@ -22,6 +23,10 @@ def test_a_retry_attaches_and_a_clear_takes_a_new_inventory(airflow, airflow_cos
     assert airflow.client.xcom("cos_retried", run_id, "submit", "attached") is True
     assert airflow_cos.accepted_posts(BUCKET) == 1
     first = airflow.client.xcom("cos_retried", run_id, "submit", "inventory_id")
+    # Airflow has deleted what the first attempt stored.
+    links = airflow.client.links("cos_retried", run_id, "submit")
+    assert links["Source bucket in COS"] == console_url(bucket=BUCKET, region="ap-guangzhou")
+    assert first in links["Report in COS"]
 
     airflow.client.clear_task("cos_retried", run_id, "submit")
     airflow.client.wait_for_dag_run("cos_retried", run_id, timeout=120)

@@ -47,6 +47,9 @@ def test_chained_passes_the_report_to_its_consumer_which_reads_it_in_parallel(ai
     assert len(parts) == 4  # 11 rows, 3 in a file
     (event, *_) = airflow.client.asset_events(dag_id="cos_inventory_producer")
     assert event["extra"]["matched_objects"] == 11
+    producer = event["source_run_id"]
+    for name in ("job_id", "inventory_id"):
+        assert event["extra"][name] == airflow.client.xcom("cos_inventory_producer", producer, "submit", name)
 
 
 def wait_for_first_run(airflow, dag_id):

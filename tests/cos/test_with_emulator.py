@@ -256,3 +256,17 @@ def test_an_empty_object_is_not_taken_for_one_that_was_cut(client, cos, bucket, 
     cos.put_object(bucket, "empty", b"")
     assert list(client.stream_object(bucket, "empty")) == []
     assert "Try 2" not in caplog.text
+
+
+def test_the_folders_of_a_prefix_are_listed_over_many_pages(emulator, settings):
+    bucket = f"folders{next(_numbers)}-1250000000"
+    emulator.create_bucket(bucket)
+    folders = [f"图/2{number:04}/" for number in range(1005)]
+    for folder in folders:
+        emulator.put_object(bucket, f"{folder}manifest.json", b"")
+    emulator.put_object(bucket, "图/2.csv.gz", b"")
+    emulator.put_object(bucket, "other/20000/x", b"")
+    half = AsyncHalf()
+    assert half.call(settings, "list_prefixes", bucket, prefix="图/2") == folders
+    assert half.call(settings, "list_prefixes", bucket, prefix="图/2", marker="图/210020") == folders[1003:]
+    assert half.call(settings, "list_prefixes", bucket, prefix="nothing/") == []

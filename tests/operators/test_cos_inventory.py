@@ -119,7 +119,7 @@ def test_waiting_adds_the_manifest_to_the_same_result(cos, deferrable):
     run = run_task(lambda: make_operator(wait_for_completion=True, deferrable=deferrable, timeout=20), context)
     assert set(run.result) >= {"job_id", "inventory_id", "manifest"}
     assert run.result["manifest"]["matched_objects"] == 3
-    assert context["ti"].pushed == {"job_id": run.result["job_id"]}
+    assert context["ti"].pushed["job_id"] == run.result["job_id"]
 
 
 class TestSlowDelivery:

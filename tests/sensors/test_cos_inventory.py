@@ -7,7 +7,7 @@ from copy import deepcopy
 from datetime import timedelta
 
 import pytest
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings, ReportDialect
 from airflow_provider_cosinv.hooks.airflow_exceptions import (
@@ -143,9 +143,15 @@ def test_without_a_date_the_day_of_the_run_counts_in_both_time_zones(cos):
 def test_outlets_get_an_event_that_says_which_report_it_is(cos):
     asset = Asset(f"cos://{DESTINATION}/inv")
     context = make_context()
-    manifest = run_task(lambda: make_sensor("poke", job=submit(), outlets=[asset]), context).result
+    job = submit()
+    manifest = run_task(lambda: make_sensor("poke", job=job, outlets=[asset]), context).result
     extra = context["outlet_events"][asset].extra
-    assert extra == {name: value for name, value in manifest.items() if name != "files"}
+    assert extra == {
+        **{name: value for name, value in manifest.items() if name != "files"},
+        "job_id": job["job_id"],
+        "inventory_id": job["inventory_id"],
+        "date": manifest["manifest_key"].split("/")[-2],
+    }
     read = COSInventoryHook(region=extra["region"]).read_manifest(
         bucket=extra["bucket"], manifest_key=extra["manifest_key"], checksum=extra["checksum"]
     )
@@ -190,3 +196,12 @@ def test_a_job_may_come_as_json_from_a_template(cos):
     assert (
         run_task(lambda: make_sensor("poke", job=json.dumps(submit())), make_context()).result["matched_objects"] == 3
     )
+
+
+def test_an_alias_gets_an_event_of_the_inventorys_folder(cos):
+    context = make_context()
+    job = submit()
+    run_task(lambda: make_sensor("poke", job=job, outlets=[AssetAlias("reports")]), context)
+    ((uri, extra),) = context["outlet_events"].added["reports"]
+    assert uri == f"cos://{DESTINATION}/{job['report_prefix']}"
+    assert (extra["job_id"], extra["matched_objects"]) == (job["job_id"], 3)

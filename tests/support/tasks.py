@@ -13,6 +13,8 @@ from pydoc import locate
 from types import SimpleNamespace
 from typing import Any
 
+from airflow.sdk import AssetAlias
+
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowRescheduleException, TaskDeferred
 
 STARTED = datetime(2026, 11, 22, tzinfo=timezone.utc)
@@ -51,12 +53,16 @@ class TaskInstance:
 
 
 class OutletEvents:
-    """Makes an event for each asset that is asked for."""
+    """Makes an event for each asset that is asked for; ``added`` holds those of aliases."""
 
     def __init__(self) -> None:
         self._events: dict[str, Any] = {}
+        self.added: dict[str, list[tuple[str, dict[str, Any]]]] = {}
 
     def __getitem__(self, asset: Any) -> Any:
+        if isinstance(asset, AssetAlias):
+            added = self.added.setdefault(asset.name, [])
+            return SimpleNamespace(add=lambda asset, extra: added.append((asset.uri, extra)))
         return self._events.setdefault(asset.uri, SimpleNamespace(extra={}))
 
 
