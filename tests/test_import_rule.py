@@ -24,7 +24,7 @@ ALLOWED = {
     "assets": {"inventory", "exceptions", "airflow"},
     "operators": {"operators", "hooks", "cos", "inventory", "exceptions", "triggers", "airflow"},
     "sensors": {"hooks", "cos", "inventory", "exceptions", "triggers", "airflow"},
-    "triggers": {"hooks", "cos", "inventory", "exceptions", "airflow"},
+    "triggers": {"triggers", "hooks", "cos", "inventory", "exceptions", "airflow"},
     "emulator": {
         "emulator",
         "inventory",

@@ -65,6 +65,8 @@ def test_every_argument_is_serialised_under_its_own_name():
         "deadline": 1.5,
         "timeout": 20.0,
         "job": {"job_id": "x"},
+        "max_poke_interval": None,
+        "last_seen": "",
     }
     assert locate(classpath)(**arguments).serialize() == (classpath, arguments)
 
