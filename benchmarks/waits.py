@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-
+from benchmarks.waiting.airflow_triggerer import measure_triggerer
 from benchmarks.waiting.case import Case, Outcome
 from benchmarks.waiting.emulator import running_emulator
 from benchmarks.waiting.figures import as_markdown, goals

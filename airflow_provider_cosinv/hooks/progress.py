@@ -127,7 +127,7 @@ def describe_manifest(manifest: Manifest) -> str:
     return (
         f"cos://{manifest.bucket}/{manifest.manifest_key}: {_count(manifest.matched_objects)} objects of "
         f"{_count(manifest.matched_bytes)} bytes, out of {_count(manifest.listed_objects)} listed (the number that is "
-        f"billed), in {len(manifest.files)} data files of {sum(file.size for file in manifest.files):,} bytes"
+        f"billed); data files: {len(manifest.files)}, of {sum(file.size for file in manifest.files):,} bytes"
     )
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -28,6 +29,12 @@ from airflow_provider_cosinv.hooks.report import check_absent
 from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, not_in_time
 from airflow_provider_cosinv.inventory.search import Found, ReportSearch, Sighting, Wanted, look
 from airflow_provider_cosinv.triggers.pacing import first_pause, next_pause, pacer_of
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout as time_limit
+else:
+    # aiohttp brings it, to this Python alone.
+    from async_timeout import timeout as time_limit  # type: ignore[import-not-found]  not in the tests' environment
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -126,7 +133,8 @@ class COSInventoryTrigger(BaseTrigger):
                             client = aio.AsyncCOSClient(settings=settings, retry_policy=POLLING_POLICY)
                         # A silent network may hold a look longer than the wait shall take.
                         limit = max(self.deadline - time.time(), _LAST_LOOK)
-                        sighting = await asyncio.wait_for(self._look(search, client), limit)
+                        async with time_limit(limit):
+                            sighting = await self._look(search, client)
                 except COSInventoryThrottledError as error:
                     states.failed(error)
                     # It goes on as soon as the pacer lets anybody look.

@@ -26,9 +26,10 @@ def signing_microseconds(case: Case) -> float:
 
 async def http_microseconds(case: Case) -> float:
     """Return the CPU of one request, signed before and sent by aiohttp alone, at the pace of many waits."""
+    from yarl import URL
+
     from airflow_provider_cosinv.cos.aio_session import shared_session
     from airflow_provider_cosinv.cos.tls import tls_context
-    from yarl import URL
 
     signer, headers = _signer(case)
     tls = await tls_context(case.connection["extra"]["verify_ssl"])

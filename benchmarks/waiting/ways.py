@@ -71,7 +71,7 @@ class Threads:
     """The SDK's ``head_object`` in a thread for each poll, as ``asyncio.to_thread`` runs it."""
 
     def __init__(self, case: Case) -> None:
-        import qcloud_cos  # noqa: TID253  the rival
+        import qcloud_cos
 
         # It warns of each 404.
         logging.getLogger("qcloud_cos").setLevel(logging.CRITICAL)
@@ -128,7 +128,7 @@ class Sleep:
 
         async def sleep() -> None:
             await asyncio.sleep(random.random() * self._case.interval)
-            while True:
+            while True:  # noqa: ASYNC110  there is nothing to wait for
                 await asyncio.sleep(self._case.interval)
 
         return asyncio.create_task(sleep(), name=str(number))
