@@ -20,8 +20,9 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from airflow_provider_cosinv.exceptions import COSInventoryThrottledError
 from airflow_provider_cosinv.hooks.interval import interval_at
 
-#: Looks at one bucket at the same time: half of the connections, so that a bucket that hangs leaves some to the others.
-PLACES = 50
+#: Looks at one bucket at the same time: a third of the connections, so that a bucket that hangs leaves some to others,
+#: and as many as the event loop does in one round without being late for anybody.
+PLACES = 32
 
 # Seconds. Airflow's scheduler can fail a task whose trigger fires within its first second (apache/airflow#66374).
 _EARLIEST = 1.0

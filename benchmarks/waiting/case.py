@@ -44,6 +44,9 @@ class Load:
     :param cpu: seconds, of all threads
     :param lag_p99: seconds by which the event loop was late, 99th percentile
     :param lag_max: the most
+    :param work_p99: of the lag, seconds of CPU of the loop's own thread: what is left of it where the machine has other
+        work, too
+    :param work_max: the most
     """
 
     polls: int
@@ -51,6 +54,8 @@ class Load:
     cpu: float
     lag_p99: float
     lag_max: float
+    work_p99: float
+    work_max: float
 
     @property
     def per_second(self) -> float:

@@ -29,6 +29,7 @@ class Meter:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._lags: list[float] = []
+        self._work: list[float] = []
         self._began = 0.0
         self._wall = self._cpu = 0.0
         self._polls = 0
@@ -38,15 +39,18 @@ class Meter:
         """Take note of how late the loop is, for ever."""
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + _SAMPLE
+            due, cpu = loop.time() + _SAMPLE, time.thread_time()
             await asyncio.sleep(_SAMPLE)
             # What happened before it was begun does not count.
-            self._lags.append(loop.time() - max(due, self._began))
+            lag = max(loop.time() - max(due, self._began), 0.0)
+            self._lags.append(lag)
+            self._work.append(min(lag, time.thread_time() - cpu))
 
     def begin(self) -> None:
         """Begin anew."""
         self._polls = self.polls()
         self._lags.clear()
+        self._work.clear()
         self._began = asyncio.get_running_loop().time()
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
@@ -54,13 +58,15 @@ class Meter:
         """Return what happened since :meth:`begin`."""
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
         # A loop that never came round in this time was late for all of it.
-        lags = sorted(self._lags) or [wall]
+        lags, work = self._lags or [wall], self._work or [cpu]
         return Load(
-            polls=self.polls() - self._polls,
             wall=wall,
             cpu=cpu,
-            lag_p99=lags[min(len(lags) * 99 // 100, len(lags) - 1)],
-            lag_max=lags[-1],
+            lag_p99=_percentile_99(lags),
+            lag_max=max(lags),
+            work_p99=_percentile_99(work),
+            work_max=max(work),
+            polls=self.polls() - self._polls,
         )
 
     def polls(self) -> int:
@@ -70,6 +76,10 @@ class Meter:
         with urllib.request.urlopen(f"{self._case.url}/_emulator/faults", context=self._trusted) as answer:
             seen: int = json.load(answer)[0]["seen"]
         return seen
+
+
+def _percentile_99(values: list[float]) -> float:
+    return sorted(values)[min(len(values) * 99 // 100, len(values) - 1)]
 
 
 async def measure(case: Case) -> Outcome:
