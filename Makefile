@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints/develop.txt
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint types unit system benchmark benchmark-table soak constraints clean
+.PHONY: help demo test lint types unit system benchmark benchmark-table benchmark-waits soak constraints clean
 
 help:
 	@echo "make demo             the main job on the emulator, with a real Airflow; no account needed"
@@ -15,6 +15,7 @@ help:
 	@echo "make system           tests/system: Airflow with two Celery workers, Redis and PostgreSQL"
 	@echo "make benchmark        a report of a million objects, start to end"
 	@echo "make benchmark-table  5,000,000 rows to Parquet and SQL, beside other engines"
+	@echo "make benchmark-waits  10,000 waits in one process, beside the SDK in threads; 2,000 sensors in a real triggerer"
 	@echo "make soak             200 inventories under random faults and kills, with a real Airflow"
 	@echo "make constraints      resolve the pinned versions again"
 	@echo "make clean            remove what the other targets made"
@@ -58,6 +59,9 @@ benchmark: $(READY)
 
 benchmark-table: $(READY)-benchmark
 	$(BIN)/python -m benchmarks.table
+
+benchmark-waits: $(READY)
+	$(BIN)/python -m benchmarks.waits
 
 soak: $(READY)
 	$(BIN)/python -m benchmarks.soak

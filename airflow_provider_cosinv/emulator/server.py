@@ -158,9 +158,9 @@ class ServerThread:
         )
         try:
             config.load()
-        except OSError:
+        except OSError as error:
             listener.close()
-            raise
+            raise OSError(f"The certificate or its key cannot be used ({self._tls}): {error}") from error
         self._server = PromptServer(config)
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="cosinv-emulator", daemon=True

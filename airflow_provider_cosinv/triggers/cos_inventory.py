@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ if sys.version_info >= (3, 11):
     from asyncio import timeout as time_limit
 else:
     # aiohttp brings it, to this Python alone.
-    from async_timeout import timeout as time_limit  # type: ignore[import-not-found]  not in the tests' environment
+    from async_timeout import timeout as time_limit  # type: ignore[import-not-found]  # not on newer ones
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -114,12 +115,12 @@ class COSInventoryTrigger(BaseTrigger):
         search = ReportSearch.from_dict(self.search)
         begun = self.deadline - self.timeout
         states = StateLog(search=search, log=self.log, begun=begun, last=self.last_seen)
-        limits = {"floor": self.poke_interval, "cap": self.max_poke_interval}
+        pause_at = partial(next_pause, floor=self.poke_interval, cap=self.max_poke_interval)
         aio = await _import_aio()
         pacer = pacer_of(search.bucket)
         settings: ClientSettings | None = None
         async with aio.shared_session():
-            pause = first_pause(time.time() - begun, **limits)
+            pause = first_pause(time.time() - begun, floor=self.poke_interval, cap=self.max_poke_interval)
             over = False
             # There is a last look after the deadline, however late this triggerer was started: the report may be there.
             while not over:
@@ -141,7 +142,7 @@ class COSInventoryTrigger(BaseTrigger):
                     pause = 0.0
                 except COSInventoryTransientError as error:
                     states.failed(error)
-                    pause = next_pause(time.time() - begun, **limits)
+                    pause = pause_at(time.time() - begun)
                 except COSInventoryPermissionError:
                     # Temporary credentials end, and keys are replaced, while a wait goes on for hours.
                     renewed = await self._settings(search)
@@ -158,7 +159,7 @@ class COSInventoryTrigger(BaseTrigger):
                     states.seen(sighting)
                     if sighting.ready:
                         return sighting
-                    pause = next_pause(0 if sighting.is_begun else time.time() - begun, **limits)
+                    pause = pause_at(0 if sighting.is_begun else time.time() - begun)
         raise not_in_time(search, timeout=self.timeout, last=states.last)
 
     async def _settings(self, search: ReportSearch) -> ClientSettings:

@@ -164,8 +164,7 @@ def first_pause(age: float, *, floor: float, cap: float | None) -> float:
     """
     if age < floor:
         return floor * random.uniform(1, 1.25)  # noqa: S311  no secret
-    spread = interval_at(age, floor=floor, cap=cap)
-    return max(spread * random.random(), min(_EARLIEST, floor))  # noqa: S311  no secret
+    return random.uniform(min(_EARLIEST, floor), interval_at(age, floor=floor, cap=cap))  # noqa: S311  no secret
 
 
 def next_pause(age: float, *, floor: float, cap: float | None) -> float:

@@ -64,6 +64,7 @@ def measure_triggerer(*, sensors: int, interval: float, seconds: float) -> Itera
         airflow = AirflowDeployment(
             home=Path(folder) / "airflow",
             dags_folder=_DAGS,
+            timeout=_PATIENCE,
             environment={
                 "AIRFLOW_CONN_COS_DEFAULT": json.dumps(emulator["connection"]),
                 "AIRFLOW__TRIGGERER__CAPACITY": str(sensors + 100),

