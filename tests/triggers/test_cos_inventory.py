@@ -237,10 +237,10 @@ class TestManyWaits:
         looks = self.count_looks(cos)
         # They began long ago: another triggerer had them.
         triggers = [
-            make_trigger(poke_interval=20, max_poke_interval=20, deadline=time.time() + 600, timeout=3600)
+            make_trigger(poke_interval=10, max_poke_interval=10, deadline=time.time() + 600, timeout=3600)
             for _ in range(100)
         ]
-        asyncio.run(self.wait_a_while(triggers, 6))
+        asyncio.run(self.wait_a_while(triggers, 3))
         # Some look soon, most do not yet.
         assert 1 <= looks() <= 60
 
@@ -249,21 +249,21 @@ class TestManyWaits:
             cos.clear_faults()
             looks = self.count_looks(cos)
             trigger = make_trigger(poke_interval=0.1, deadline=time.time() + 60, **parameters)
-            asyncio.run(self.wait_a_while([trigger], 3))
+            asyncio.run(self.wait_a_while([trigger], 2))
             return looks()
 
         young, old, capped = looks_of(timeout=60), looks_of(timeout=3600), looks_of(timeout=3600, max_poke_interval=0.1)
         # An old one looks each second, the others ten times as often where the machine lets them.
-        assert old <= 4
+        assert old <= 3
         assert min(young, capped) > old
 
     def test_a_report_that_is_being_written_is_looked_for_at_the_shortest_interval(self, cos):
         cos.put_object(DESTINATION, "inv/1250000000/examplebucket/x/20261122/manifest.checksum", b"0" * 32)
         looks = self.count_looks(cos)
-        # One that has not begun is looked for three times in three seconds; each look here is two requests.
+        # One that has not begun is looked for twice in two seconds; each look here is two requests.
         trigger = make_trigger(poke_interval=0.1, deadline=time.time() + 60, timeout=3600)
-        asyncio.run(self.wait_a_while([trigger], 3))
-        assert looks() > 10
+        asyncio.run(self.wait_a_while([trigger], 2))
+        assert looks() > 6
 
     def test_a_batch_costs_its_polls_and_one_connection_look_up_each(self, cos, monkeypatch):
         looked_up = []
@@ -282,7 +282,7 @@ class TestManyWaits:
             await self.wait_a_while(triggers[:1], 1)
             looked_up.clear()
             before = set(threading.enumerate())
-            await self.wait_a_while(triggers, 4)
+            await self.wait_a_while(triggers, 3)
             threads.update(thread for thread in set(threading.enumerate()) - before if "asyncio" in thread.name)
 
         asyncio.run(run())
