@@ -87,6 +87,43 @@ _CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "description": "Only with temporary credentials.",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
+    "credential": {
+        "label": "Credential",
+        "description": "Where credentials come from where no key is stored above; with assume_role, the role that "
+        "the key above assumes. Needs the extra cam.",
+        "schema": {"type": ["string", "null"], "enum": ["environment", "cvm_role", "tke_oidc", "assume_role"]},
+    },
+    "role_arn": {
+        "label": "Role ARN",
+        "description": "With assume_role: the role, such as qcs::cam::uin/100000000001:roleName/inventory.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "credential_source": {
+        "label": "Role's caller",
+        "description": "With assume_role, where no key is stored above: who assumes the role.",
+        "schema": {"type": ["string", "null"], "enum": ["environment", "cvm_role", "tke_oidc"]},
+    },
+    "external_id": {
+        "label": "External id",
+        "description": "With assume_role: what the role's trust policy asks for.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "role_session_name": {
+        "label": "Role session name",
+        "description": "With assume_role: what the audit log shows. airflow-provider-cosinv where empty.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "duration_seconds": {
+        "label": "Role's duration (seconds)",
+        "description": "With assume_role: how long credentials hold before they are renewed. 7200 where empty.",
+        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 43200},
+    },
+    "sts_endpoint_url": {
+        "label": "STS endpoint URL",
+        "description": "With assume_role and tke_oidc: where to ask instead of https://sts.tencentcloudapi.com, "
+        "such as https://sts.intl.tencentcloudapi.com.",
+        "schema": {"type": ["string", "null"]},
+    },
     "domain_suffix": {
         "label": "Domain",
         "description": "The end of the buckets' domain names.",

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+import urllib.request
 
 _HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
 os.environ["AIRFLOW_HOME"] = _HOME.name
@@ -13,10 +15,11 @@ os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
 import pytest
 
-from airflow_provider_cosinv.cos import aio, caller, retry
+from airflow_provider_cosinv.cos import aio, caller, retry, shared_credentials
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
 from airflow_provider_cosinv.triggers import pacing
+from tests.support import cloud as played
 
 SOURCE = "examplebucket-1250000000"
 DESTINATION = "inventorybucket-1250000000"
@@ -53,3 +56,44 @@ def cos(emulator_settings, monkeypatch):
         emulator.put_object(SOURCE, "readme.txt", b"1234567", metadata={"x-cos-meta-owner": "li"})
         monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", emulator.connection_json)
         yield emulator
+
+
+@pytest.fixture
+def cloud(cos, monkeypatch, tmp_path):
+    """The services that issue credentials for that COS; the environment is also that of a pod."""
+    with played.Cloud(cos=cos) as services:
+        token_file = tmp_path / "web-identity-token"
+        token_file.write_text(played.WEB_TOKEN)
+        variables = {
+            "TENCENTCLOUD_SECRET_ID": played.CALLER[0],
+            "TENCENTCLOUD_SECRET_KEY": played.CALLER[1],
+            "TKE_REGION": "ap-guangzhou",
+            "TKE_PROVIDER_ID": "cls-provider",
+            "TKE_ROLE_ARN": played.ROLE_ARN,
+            "TKE_WEB_IDENTITY_TOKEN_FILE": str(token_file),
+            # The host name of the metadata service is fixed: the proxy answers for it.
+            "http_proxy": services.url,
+            # Tencent's library looks for host and port in it.
+            "no_proxy": f"127.0.0.1,{services.url.removeprefix('http://')}",
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        cos.add_credential(secret_id=played.CALLER[0], secret_key=played.CALLER[1])
+        # urllib reads the proxies of the environment once; None lets it read them again.
+        urllib.request.install_opener(None)
+        shared_credentials.forget_credentials()
+        yield services
+    urllib.request.install_opener(None)
+    shared_credentials.forget_credentials()
+
+
+@pytest.fixture
+def connect(cos, cloud, monkeypatch):
+    """Make ``cos_default`` a connection without a key, with the given extra."""
+
+    def make(**extra):
+        fields = {name: extra.pop(name) for name in ("login", "password") if name in extra}
+        extra = {**cos.connection["extra"], "sts_endpoint_url": cloud.url, **extra}
+        monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps({"conn_type": "cos", **fields, "extra": extra}))
+
+    return make

@@ -18,8 +18,19 @@ NAME = "airflow_provider_cosinv"
 ALLOWED = {
     "exceptions": set(),
     "get_provider_info": set(),
-    "inventory": {"inventory", "exceptions", "duckdb", "isal", "typing_extensions"},
-    "cos": {"cos", "inventory", "exceptions", "qcloud_cos", "requests", "urllib3", "aiohttp", "yarl", "tenacity"},
+    "inventory": {"inventory", "exceptions", "duckdb", "isal", "numpy", "pyarrow", "typing_extensions"},
+    "cos": {
+        "cos",
+        "inventory",
+        "exceptions",
+        "qcloud_cos",
+        "tencentcloud",
+        "requests",
+        "urllib3",
+        "aiohttp",
+        "yarl",
+        "tenacity",
+    },
     "hooks": {"hooks", "cos", "inventory", "exceptions", "get_provider_info", "airflow", "wtforms", "fsspec"},
     "assets": {"inventory", "exceptions", "airflow"},
     "operators": {"operators", "hooks", "cos", "inventory", "exceptions", "triggers", "airflow"},
@@ -38,7 +49,20 @@ ALLOWED = {
         "typing_extensions",
     },
 }
-HEAVY = {"qcloud_cos", "requests", "aiohttp", "duckdb", "isal", "fsspec", "pyarrow", "pandas", "uvicorn", "starlette"}
+HEAVY = {
+    "qcloud_cos",
+    "tencentcloud",
+    "requests",
+    "aiohttp",
+    "duckdb",
+    "isal",
+    "fsspec",
+    "numpy",
+    "pyarrow",
+    "pandas",
+    "uvicorn",
+    "starlette",
+}
 
 
 def imports_of(path):

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 import airflow_provider_cosinv
+from airflow_provider_cosinv.cos.credential_source import OWN_IDENTITY, SOURCES
 from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 
@@ -60,6 +61,12 @@ def test_the_hook_agrees_with_it():
 
 def test_every_secret_field_of_the_form_is_masked():
     assert CONNECTION["conn-fields"]["token"]["schema"]["format"] == "password"
+
+
+def test_the_form_offers_every_source_of_credentials():
+    fields = CONNECTION["conn-fields"]
+    assert tuple(fields["credential"]["schema"]["enum"]) == SOURCES
+    assert tuple(fields["credential_source"]["schema"]["enum"]) == OWN_IDENTITY
 
 
 @pytest.mark.parametrize("name", list(CONNECTION["conn-fields"]))

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import logging
+import pickle
 import re
 from copy import deepcopy
 
@@ -19,6 +20,7 @@ from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 from tests.conftest import DESTINATION, SOURCE
+from tests.support.cloud import CALLER, EXTERNAL_ID, ROLE_ARN, WEB_TOKEN, Answer, refusal
 from tests.support.tasks import make_context, run_task
 
 KEY = "keykeykeykeykeykeykeykeykeykeykey"
@@ -52,7 +54,9 @@ def temporary(cos, monkeypatch):
 
 
 def everything_logged(run):
-    import qcloud_cos  # noqa: F401  its loggers exist from here on
+    # Their loggers exist from here on.
+    import qcloud_cos  # noqa: F401
+    import tencentcloud.common.common_client  # noqa: F401
 
     handler = Everything()
     loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict] + [logging.root]
@@ -72,13 +76,12 @@ def everything_logged(run):
     return "\n".join(handler.lines)
 
 
-def assert_no_secret(text):
-    assert KEY not in text
-    assert TOKEN not in text
+def assert_no_secret(text, secrets=(KEY, TOKEN)):
+    assert not [secret for secret in secrets if secret in text]
     assert "q-signature" not in text
     for start, end in set(re.findall(r"(\d{10});(\d{10})", text)):
-        sign_key = hmac.new(KEY.encode(), f"{start};{end}".encode(), hashlib.sha1).hexdigest()
-        assert sign_key not in text
+        for secret in secrets:
+            assert hmac.new(secret.encode(), f"{start};{end}".encode(), hashlib.sha1).hexdigest() not in text
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
@@ -132,3 +135,66 @@ def test_a_run_that_fails_prints_none(temporary, capfd, fault):
 def test_no_object_shows_one_in_its_repr(temporary):
     hook = COSInventoryHook()
     assert_no_secret(repr((hook, hook.settings, hook.client, vars(hook), Credentials("AKIDx", KEY, TOKEN))))
+
+
+ROLE_OF = {"credential": "assume_role", "role_arn": ROLE_ARN, "external_id": EXTERNAL_ID}
+STORED = {"login": CALLER[0], "password": CALLER[1]}
+SOURCES = [
+    {"credential": "environment"},
+    {"credential": "cvm_role"},
+    {"credential": "tke_oidc"},
+    {**ROLE_OF, **STORED},
+    {**ROLE_OF, "credential_source": "cvm_role"},
+]
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
+class TestSources:
+    """Credentials that the connection does not store, with every logger at DEBUG, that of Tencent's library too."""
+
+    @pytest.mark.parametrize("deferrable", [False, True])
+    @pytest.mark.parametrize("extra", SOURCES, ids=lambda extra: "-".join(list(extra.values())[:1] + list(extra)[-1:]))
+    def test_a_whole_run_prints_none(self, cos, cloud, connect, capfd, extra, deferrable):
+        connect(**extra)
+        printed = []
+
+        def run():
+            operator = COSInventoryOperator(
+                task_id="submit", bucket=SOURCE, destination_bucket=DESTINATION, destination_prefix="inv"
+            )
+            job = operator.execute(make_context())
+            sensor = COSInventorySensor(task_id="wait", job=job, deferrable=deferrable, poke_interval=0.05, timeout=20)
+            manifest = run_task(lambda: deepcopy(sensor), make_context()).result
+            hook = COSInventoryHook()
+            assert len(list(hook.iter_records(manifest))) == 3
+            printed.append(repr((hook, hook.settings, hook.client, vars(hook), manifest, hook.test_connection())))
+
+        logged = everything_logged(run)
+        out, err = capfd.readouterr()
+        assert "urllib3" in logged  # the loggers did log
+        secrets = {CALLER[1], WEB_TOKEN, *(part for one in cloud.issued for part in one[1:])}
+        assert len(secrets) > 2 or extra == SOURCES[0]
+        assert_no_secret(logged + out + err + printed[0], secrets)
+
+    @pytest.mark.parametrize("extra", SOURCES[1:], ids=lambda extra: extra["credential"])
+    @pytest.mark.parametrize(
+        "answer",
+        [Answer(500, f"{CALLER[1]} {WEB_TOKEN}"), refusal("AuthFailure"), Answer(body={"TmpSecretKey": CALLER[1]})],
+        ids=["server error", "refused", "unreadable"],
+    )
+    def test_a_source_that_fails_prints_none(self, cos, cloud, connect, impatient_retries, capfd, extra, answer):
+        connect(**extra)
+        cloud.answers = [answer]
+        errors = []
+
+        def run():
+            try:
+                COSInventoryHook().get_rule(bucket=SOURCE, inventory_id="x")
+            except COSInventoryError as error:
+                errors.extend([str(error), repr(error), repr(error.__cause__), repr(pickle.dumps(error))])
+                errors.append(logging.Formatter().formatException((type(error), error, error.__traceback__)))
+
+        logged = everything_logged(run)
+        out, err = capfd.readouterr()
+        assert len(errors) == 5
+        assert_no_secret(logged + out + err + "\n".join(errors), (CALLER[1], WEB_TOKEN))

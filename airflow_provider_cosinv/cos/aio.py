@@ -31,7 +31,8 @@ from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.results import BucketInfo, ObjectContent, ObjectDigest
 from airflow_provider_cosinv.cos.retry import RetryPolicy
-from airflow_provider_cosinv.cos.settings import ClientSettings
+from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
+from airflow_provider_cosinv.cos.shared_credentials import credentials_at_hand
 from airflow_provider_cosinv.cos.signature import Signer
 from airflow_provider_cosinv.cos.tls import tls_context
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
@@ -57,7 +58,7 @@ class AsyncCOSClient:
     def __init__(self, *, settings: ClientSettings, retry_policy: RetryPolicy = _DEFAULT_POLICY) -> None:
         self._settings = settings
         self._retry_arguments = retry_policy.arguments()
-        self._signer = Signer(credentials=settings.credentials)
+        self._signer: Signer | None = None
         self._proxies: dict[str, str | None] = {}
         self._held = AsyncExitStack()
 
@@ -150,13 +151,14 @@ class AsyncCOSClient:
         """Send a request and give a successful answer with its body unread."""
         url = request_url(self._settings, request.bucket, request.key, request.params)
         tls = await tls_context(self._settings.verify_ssl) if url.startswith("https:") else True
+        credentials = await credentials_at_hand(self._settings.credentials)
         async with shared_session() as session:
             try:
                 response = await session.request(
                     request.operation.method,
                     # Encoded already: the path that is sent is the one that is signed.
                     URL(url, encoded=True),
-                    headers=self._headers(request),
+                    headers=self._headers(request, credentials),
                     allow_redirects=False,
                     ssl=tls,
                     proxy=self._proxy(url),
@@ -192,11 +194,13 @@ class AsyncCOSClient:
         if announced is not None and size < announced:
             raise cut_short(answer, request)
 
-    def _headers(self, request: COSRequest) -> dict[str, str]:
-        settings = self._settings
-        headers = {"Host": request_host(settings, request.bucket), "Accept-Encoding": "identity", **request.headers}
-        if settings.credentials.token is not None:
-            headers["x-cos-security-token"] = settings.credentials.token
+    def _headers(self, request: COSRequest, credentials: Credentials) -> dict[str, str]:
+        headers = {"Host": request_host(self._settings, request.bucket), "Accept-Encoding": "identity"}
+        headers.update(request.headers)
+        if credentials.token is not None:
+            headers["x-cos-security-token"] = credentials.token
+        if self._signer is None or self._signer.credentials != credentials:
+            self._signer = Signer(credentials=credentials)
         headers["Authorization"] = self._signer.authorization(
             method=request.operation.method,
             path=signed_path(request.key),

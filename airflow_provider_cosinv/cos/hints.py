@@ -5,8 +5,14 @@ from __future__ import annotations
 
 from airflow_provider_cosinv.cos.operations import INVENTORY_OPERATIONS, COSRequest
 
-_CREDENTIALS = "Check SecretId and SecretKey of the connection: they belong to one key, which is enabled in CAM."
-_RENEW = "The temporary credentials have expired: renew SecretId, SecretKey and token of the connection together."
+_CREDENTIALS = (
+    "Check SecretId and SecretKey of the connection: they belong to one key, which is enabled in CAM. Where its "
+    "credential names a source, check that."
+)
+_RENEW = (
+    "The temporary credentials have expired: renew SecretId, SecretKey and token of the connection together. Where "
+    "its credential names a source, that renews them: check this machine's clock."
+)
 _CLOCK = "Set the clock of this machine: COS accepts 15 minutes of difference."
 _WRITER = " COS writes the report through the role COS_QcsRole of the bucket owner's account, which must exist."
 _LIMIT = "A bucket has at most 1,000 inventories: delete some."

@@ -78,7 +78,7 @@ def network_error(error: BaseException, request: COSRequest, settings: ClientSet
 
     :param error: as the HTTP library raised it
     """
-    what, hint = _describe(list(causes(error)), settings)
+    what, hint = describe_fault(error, timeout=settings.timeout)
     return COSInventoryTransientError(
         f"{request.operation.title} got no answer from {connects_to(settings, request.bucket)}: "
         f"{what} ({type(error).__name__}).",
@@ -111,15 +111,21 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         waiting += [found.__cause__, getattr(found, "reason", None), *found.args]
 
 
-def _describe(found: list[BaseException], settings: ClientSettings) -> tuple[str, str]:
-    """Return what happened and what to do about it, from the most telling cause."""
+def describe_fault(error: BaseException, *, timeout: float) -> tuple[str, str]:
+    """
+    Return what happened and what to do about it, from the most telling cause.
+
+    :param error: as the HTTP library raised it
+    :param timeout: seconds that were waited at most, for the text
+    """
+    found = list(causes(error))
     for fault in _FAULTS:
-        for error in found:
-            if isinstance(error, fault.types) or type(error).__name__ in fault.names:
+        for cause in found:
+            if isinstance(cause, fault.types) or type(cause).__name__ in fault.names:
                 told = [text for other in found if isinstance(text := getattr(other, fault.detail, None), str)]
-                what = fault.what.format(timeout=settings.timeout)
+                what = fault.what.format(timeout=timeout)
                 return ", ".join([what, *told[:1]]), fault.hint
-    for error in found:
-        if isinstance(error, OSError) and error.strerror:
-            return error.strerror, _CHECK_NETWORK
+    for cause in found:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror, _CHECK_NETWORK
     return "the connection ended", _CHECK_NETWORK

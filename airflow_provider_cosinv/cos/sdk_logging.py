@@ -37,8 +37,13 @@ def silence_sdk() -> None:
     """
     for name in list(sys.modules):
         if name == _SDK or name.startswith(f"{_SDK}."):
-            # A logger has one filter once, however often it is added.
-            logging.getLogger(name).addFilter(_FILTER)
+            silence_logger(name)
+
+
+def silence_logger(name: str) -> None:
+    """Put the filter on one logger, such as that of Tencent's library for credentials."""
+    # A logger has one filter once, however often it is added.
+    logging.getLogger(name).addFilter(_FILTER)
 
 
 @contextmanager

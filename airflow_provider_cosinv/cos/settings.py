@@ -7,21 +7,27 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.bucket import check_region
+
+if TYPE_CHECKING:
+    from airflow_provider_cosinv.cos.credential_source import CredentialSource
 
 SCHEMES = ("http", "https")
 DEFAULT_DOMAIN_SUFFIX = "myqcloud.com"
 # The VPC domain exists below this suffix only (436/6224).
 INTERNAL_DOMAIN_SUFFIX = "tencentcos.cn"
 
+_MISSING = "Set it in the connection, or say where credentials come from in its extra credential."
 _PRINTABLE = re.compile(r"[!-~]+")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 
 
-def _refuse(parameter: str, message: str, hint: str) -> COSInventoryConfigurationError:
+def refuse(parameter: str, message: str, hint: str) -> COSInventoryConfigurationError:
+    """Return the error for a value that cannot be used."""
     return COSInventoryConfigurationError(message, parameter=parameter, hint=hint)
 
 
@@ -48,9 +54,9 @@ class Credentials:
             if parameter == "token" and value is None:
                 continue
             if not isinstance(value, str) or not value:
-                raise _refuse(parameter, f"The {parameter} is missing.", "Set it in the connection.")
+                raise refuse(parameter, f"The {parameter} is missing.", _MISSING)
             if not _PRINTABLE.fullmatch(value):
-                raise _refuse(
+                raise refuse(
                     parameter,
                     f"The {parameter} holds a blank, a line break or a character outside ASCII.",
                     "Copy it again, without what is around it.",
@@ -66,7 +72,7 @@ class ClientSettings:
     """
     What a client needs to reach COS.
 
-    :param credentials: the identity that signs
+    :param credentials: the identity that signs, or the source that issues it when a request needs it
     :param region: of the buckets, such as ``ap-guangzhou``
     :param endpoint_url: where to connect instead of the bucket's domain: scheme, host and port of a gateway or
         of the emulator. The Host header stays the bucket's domain
@@ -78,7 +84,7 @@ class ClientSettings:
     :raises COSInventoryConfigurationError: where a value is wrong; ``parameter`` names it
     """
 
-    credentials: Credentials
+    credentials: Credentials | CredentialSource
     region: str
     endpoint_url: str | None = None
     domain_suffix: str = DEFAULT_DOMAIN_SUFFIX
@@ -92,9 +98,9 @@ class ClientSettings:
         """Check what can be checked without a request."""
         check_region(self.region)
         if self.endpoint_url is not None:
-            _check_endpoint_url(self.endpoint_url)
+            check_endpoint_url(self.endpoint_url)
         if not isinstance(self.domain_suffix, str) or not _DOMAIN.fullmatch(self.domain_suffix):
-            raise _refuse(
+            raise refuse(
                 "domain_suffix",
                 f"{self.domain_suffix!r} is not a domain.",
                 f"Use {DEFAULT_DOMAIN_SUFFIX} or {INTERNAL_DOMAIN_SUFFIX}.",
@@ -105,9 +111,9 @@ class ClientSettings:
             or not math.isfinite(self.timeout)
             or self.timeout <= 0
         ):
-            raise _refuse("timeout", f"{self.timeout!r} is not a time-out.", "Give seconds, more than 0.")
+            raise refuse("timeout", f"{self.timeout!r} is not a time-out.", "Give seconds, more than 0.")
         if not isinstance(self.verify_ssl, (bool, str)) or self.verify_ssl == "":
-            raise _refuse(
+            raise refuse(
                 "verify_ssl", f"{self.verify_ssl!r} is not a choice.", "Use true, false or the path of CA certificates."
             )
         _check_proxies(self.proxies)
@@ -122,15 +128,20 @@ def no_such_ca_file(path: str) -> COSInventoryConfigurationError:
     )
 
 
-def _check_endpoint_url(url: str) -> None:
+def check_endpoint_url(url: str, *, parameter: str = "endpoint_url") -> None:
+    """
+    Check an address to connect to: scheme, host and port, and nothing else.
+
+    :raises COSInventoryConfigurationError: where it is something else
+    """
     hint = "Write scheme, host and port only, such as http://127.0.0.1:9000."
     try:
         parts = urlsplit(url)
         port_is_valid = parts.port is None or parts.port > 0
     except ValueError:
-        raise _refuse("endpoint_url", "The endpoint_url is not a URL.", hint) from None
+        raise refuse(parameter, f"The {parameter} is not a URL.", hint) from None
     if parts.username is not None or parts.password is not None:
-        raise _refuse("endpoint_url", "The endpoint_url holds a user name or password.", hint)
+        raise refuse(parameter, f"The {parameter} holds a user name or password.", hint)
     if (
         parts.scheme not in SCHEMES
         or not parts.hostname
@@ -140,7 +151,7 @@ def _check_endpoint_url(url: str) -> None:
         or parts.fragment
         or not _PRINTABLE.fullmatch(url)
     ):
-        raise _refuse("endpoint_url", f"{url!r} is not an address to connect to.", hint)
+        raise refuse(parameter, f"{url!r} is not an address to connect to.", hint)
 
 
 def _check_proxies(proxies: Mapping[str, str] | None) -> None:
@@ -148,10 +159,10 @@ def _check_proxies(proxies: Mapping[str, str] | None) -> None:
     if proxies is None:
         return
     if not isinstance(proxies, Mapping):
-        raise _refuse("proxies", "proxies is not a mapping of schemes to URLs.", hint)
+        raise refuse("proxies", "proxies is not a mapping of schemes to URLs.", hint)
     for scheme, url in proxies.items():
         if scheme not in SCHEMES:
-            raise _refuse("proxies", f"{scheme!r} is not a scheme.", hint)
+            raise refuse("proxies", f"{scheme!r} is not a scheme.", hint)
         try:
             parts = urlsplit(url)
             # Reading the port checks it; HTTP libraries print a URL that they refuse, with its password.
@@ -159,4 +170,4 @@ def _check_proxies(proxies: Mapping[str, str] | None) -> None:
         except (AttributeError, TypeError, ValueError):
             usable = False
         if not usable:
-            raise _refuse("proxies", f"The proxy for {scheme} is not an http or https URL.", hint)
+            raise refuse("proxies", f"The proxy for {scheme} is not an http or https URL.", hint)

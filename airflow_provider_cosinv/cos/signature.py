@@ -82,7 +82,7 @@ class Signer:
     """
 
     def __init__(self, *, credentials: Credentials, clock: Callable[[], float] = time.time) -> None:
-        self._credentials = credentials
+        self.credentials = credentials
         self._clock = clock
         self._made: int | None = None
         self._key_time = ""
@@ -107,7 +107,7 @@ class Signer:
             headers={name: value for name, value in headers.items() if _is_signed(name.lower())},
         )
         return (
-            f"q-sign-algorithm=sha1&q-ak={self._credentials.secret_id}"
+            f"q-sign-algorithm=sha1&q-ak={self.credentials.secret_id}"
             f"&q-sign-time={self._key_time}&q-key-time={self._key_time}"
             f"&q-header-list={header_list}&q-url-param-list={param_list}&q-signature={signature}"
         )
@@ -119,7 +119,7 @@ class Signer:
             return
         self._made = now
         self._key_time = f"{now - _BEFORE};{now + _AFTER}"
-        self._sign_key = signing_key(self._credentials.secret_key, self._key_time)
+        self._sign_key = signing_key(self.credentials.secret_key, self._key_time)
 
 
 def _is_signed(name: str) -> bool:

@@ -18,12 +18,14 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_cosinv import __version__
 from airflow_provider_cosinv.cos.answers import BODY_LIMIT, Answer
+from airflow_provider_cosinv.cos.credential_source import PARAMETER
 from airflow_provider_cosinv.cos.endpoint import request_host, request_url, signed_path
 from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.sdk_logging import own_request, silence_sdk
 from airflow_provider_cosinv.cos.session import new_session, was_sent
-from airflow_provider_cosinv.cos.settings import ClientSettings, no_such_ca_file
+from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials, no_such_ca_file
+from airflow_provider_cosinv.cos.shared_credentials import credentials_of
 from airflow_provider_cosinv.cos.tls import ca_path
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 
@@ -45,11 +47,19 @@ class Transport:
     def __init__(self, *, settings: ClientSettings) -> None:
         self._settings = settings
         self._session = new_session()
-        self._config = CosConfig(
+        self._signing: tuple[Credentials, CosConfig, CosS3Client] | None = None
+
+    def _sdk(self) -> tuple[CosConfig, CosS3Client]:
+        """Return the SDK's parts for the credentials of now; what the SDK can renew itself leaves out the token."""
+        settings, signing = self._settings, self._signing
+        credentials = credentials_of(settings.credentials)
+        if signing is not None and signing[0] == credentials:
+            return signing[1:]
+        config = CosConfig(
             Region=settings.region,
-            SecretId=settings.credentials.secret_id,
-            SecretKey=settings.credentials.secret_key,
-            Token=settings.credentials.token,
+            SecretId=credentials.secret_id,
+            SecretKey=credentials.secret_key,
+            Token=credentials.token,
             Scheme=(settings.endpoint_url or "https").split(":", 1)[0],
             Timeout=settings.timeout,
             Proxies=dict(settings.proxies) if settings.proxies else None,
@@ -57,7 +67,9 @@ class Transport:
             UA=f"airflow-provider-cosinv/{__version__}",
         )
         # Own session: the SDK's is shared by every user of the SDK in the process. No retries: tenacity decides.
-        self._sdk = CosS3Client(self._config, retry=0, session=self._session)
+        sdk = CosS3Client(config, retry=0, session=self._session)
+        self._signing = (credentials, config, sdk)
+        return config, sdk
 
     def open(self, request: COSRequest) -> requests.Response:
         """
@@ -65,19 +77,21 @@ class Transport:
 
         :raises COSInventoryTransientError: where no answer came
         :raises COSInventoryConfigurationError: where the request cannot be sent at all
+        :raises COSInventoryError: where the source of the credentials issues none
         """
         settings = self._settings
+        config, sdk = self._sdk()
         url = request_url(settings, request.bucket, request.key, request.params)
         # Identity: an object stored with Content-Encoding gzip shall arrive as it is stored.
         headers = {"Host": request_host(settings, request.bucket), "Accept-Encoding": "identity", **request.headers}
         body = {} if request.body is None else {"data": request.body}
         try:
             with own_request():
-                response: requests.Response = self._sdk.send_request(
+                response: requests.Response = sdk.send_request(
                     method=request.operation.method,
                     url=url,
                     bucket=request.bucket,
-                    auth=CosS3Auth(self._config, signed_path(request.key), dict(request.params)),
+                    auth=CosS3Auth(config, signed_path(request.key), dict(request.params)),
                     headers=headers,
                     stream=True,
                     cos_request=False,
@@ -149,8 +163,11 @@ def may_have_arrived(error: COSInventoryTransientError) -> bool:
     """
     Return whether COS may have done what a failed request asked for.
 
-    Not where no connection came about, and not where COS answered that it would not.
+    Not where no connection came about, not where COS answered that it would not, and not where nobody issued the
+    credentials to sign with.
     """
+    if error.parameter == PARAMETER:
+        return False
     if error.status is not None:
         return error.status >= 500 and error.code != "SlowDown"  # noqa: PLR2004  the server's faults
     return was_sent(error)

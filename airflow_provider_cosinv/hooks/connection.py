@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import reprlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from airflow_provider_cosinv.cos.settings import DEFAULT_DOMAIN_SUFFIX, ClientSettings, Credentials
+from airflow_provider_cosinv.cos.settings import DEFAULT_DOMAIN_SUFFIX, ClientSettings
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.get_provider_info import get_provider_info
+from airflow_provider_cosinv.hooks.connection_credentials import read_credentials
+from airflow_provider_cosinv.hooks.connection_fields import boolean, choice_or_path, json_object, seconds, text
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 _DEFAULT_TIMEOUT = 30.0
 _SHOWN_NAMES = {"secret_id": "SecretId (login)", "secret_key": "SecretKey (password)"}
 _FIELDS = get_provider_info()["connection-types"][0]["conn-fields"]
-_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def read_connection(connection: Connection, *, region: str | None) -> ClientSettings:
@@ -40,20 +39,19 @@ def read_connection(connection: Connection, *, region: str | None) -> ClientSett
             hint="Give the id of a connection of type cos (Tencent Cloud COS).",
         )
     try:
-        extra = _object(connection.extra or "{}", "extra")
-        for unknown in sorted(set(extra) - set(_FIELDS)):
-            log.warning("Connection %r has an extra %r, which means nothing here", connection.conn_id, unknown)
+        extra = json_object(connection.extra or "{}", "extra")
+        _warn_of(connection.conn_id, tuple(sorted(set(extra) - set(_FIELDS))))
+        timeout = seconds(extra, "timeout", default=_DEFAULT_TIMEOUT)
+        verify_ssl = choice_or_path(extra, "verify_ssl", default=True)
         return ClientSettings(
-            credentials=Credentials(
-                secret_id=connection.login or "", secret_key=connection.password or "", token=extra.get("token") or None
-            ),
-            region=region or extra.get("region") or "",
-            endpoint_url=_text(extra, "endpoint_url"),
-            domain_suffix=extra.get("domain_suffix") or DEFAULT_DOMAIN_SUFFIX,
-            internal=_boolean(extra, "internal", default=False),
-            timeout=_seconds(extra, "timeout"),
-            verify_ssl=_verify_ssl(extra),
-            proxies=_object(extra["proxies"], "proxies") if extra.get("proxies") else None,
+            credentials=read_credentials(connection, extra, timeout=timeout, verify_ssl=verify_ssl),
+            region=region or text(extra, "region") or "",
+            endpoint_url=text(extra, "endpoint_url"),
+            domain_suffix=text(extra, "domain_suffix") or DEFAULT_DOMAIN_SUFFIX,
+            internal=boolean(extra, "internal", default=False),
+            timeout=timeout,
+            verify_ssl=verify_ssl,
+            proxies=None if extra.get("proxies") in (None, "") else json_object(extra["proxies"], "proxies"),
         )
     except COSInventoryConfigurationError as error:
         raise COSInventoryConfigurationError(
@@ -72,47 +70,8 @@ def no_connection(conn_id: str) -> COSInventoryConfigurationError:
     )
 
 
-def _object(value: Any, field: str) -> Mapping[str, Any]:
-    try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise COSInventoryConfigurationError(f"{field} is not a JSON object.", parameter=field)
-    return found
-
-
-def _text(extra: Mapping[str, Any], field: str) -> str | None:
-    value = extra.get(field)
-    if value and not isinstance(value, str):
-        raise COSInventoryConfigurationError(f"{field} is no text.", parameter=field)
-    return value or None
-
-
-def _boolean(extra: Mapping[str, Any], field: str, *, default: bool) -> bool:
-    value = extra.get(field)
-    if value is None or value == "":
-        return default
-    found = value if isinstance(value, bool) else _BOOLEANS.get(str(value).strip().lower())
-    if found is None:
-        raise COSInventoryConfigurationError(f"{value!r} is not a choice.", parameter=field, hint="Use true or false.")
-    return found
-
-
-def _seconds(extra: Mapping[str, Any], field: str) -> float:
-    value = extra.get(field)
-    if value is None or value == "":
-        return _DEFAULT_TIMEOUT
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise COSInventoryConfigurationError(
-            f"{reprlib.repr(value)} is not a time-out.", parameter=field, hint="Give seconds, more than 0."
-        ) from None
-
-
-def _verify_ssl(extra: Mapping[str, Any]) -> bool | str:
-    value = extra.get("verify_ssl")
-    if isinstance(value, str) and value.strip() and value.strip().lower() not in _BOOLEANS:
-        return value.strip()
-    return _boolean(extra, "verify_ssl", default=True)
+@lru_cache(maxsize=256)
+def _warn_of(conn_id: str, unknown: tuple[str, ...]) -> None:
+    # Once a process: a connection is read for every wait.
+    if unknown:
+        log.warning("Connection %r: these keys of extra mean nothing here: %s", conn_id, ", ".join(unknown))

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_cosinv.cos.credential_source import PARAMETER
+from airflow_provider_cosinv.cos.settings import Credentials
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryError,
@@ -128,18 +130,21 @@ class COSInventoryHook(TableCalls):
         """
         Say whether COS accepts the credentials: one request that lists buckets and reads nothing of them.
 
-        :returns: success, and a sentence for the person who pressed the button
+        :returns: success, and a sentence for the person who pressed the button; it names the source of the
+            credentials where the connection stores none
         """
         try:
+            source = self.settings.credentials
+            named = "these credentials" if isinstance(source, Credentials) else f"the credentials from {source}"
             buckets = self.client.list_buckets()
         except COSInventoryPermissionError as error:
             # A key that may use one bucket may often not list all; a wrong key is told by another code or message.
             if error.code == "AccessDenied" and "Access Denied" in error.message:
-                return True, "COS knows these credentials. They may not list buckets, so nothing more was checked."
-            return False, str(error)
+                return True, f"COS knows {named}. They may not list buckets, so nothing more was checked."
+            return False, str(error) if error.parameter == PARAMETER else f"COS refuses {named}. {error}"
         except COSInventoryError as error:
             return False, str(error)
-        return True, f"COS accepts these credentials. Buckets that they see in {self.settings.region}: {len(buckets)}."
+        return True, f"COS accepts {named}. Buckets that they see in {self.settings.region}: {len(buckets)}."
 
     def check_destination(self, destination: Destination) -> None:
         """

@@ -57,11 +57,27 @@ def read_record_batches(
         inflated(verified(chunks, file=file, bucket=bucket), file=file, bucket=bucket), file=file, bucket=bucket
     )
     for batch in BatchReader(blocks, width=len(columns), file=file, bucket=bucket).batches():
-        fields = batch.columns
-        if fields is not None and (records := quick.read(fields)):
-            yield RecordBatch(len(fields[0]), records)
-        else:
-            yield from _one_by_one(batch, rows, file, bucket)
+        yield from records_of(batch, rows, quick, file=file, bucket=bucket)
+
+
+def records_of(
+    batch: Batch, rows: RowReader, quick: ColumnReader, *, file: DataFile, bucket: str
+) -> Iterator[RecordBatch]:
+    """
+    Turn rows that are text into records.
+
+    :param batch: of rows
+    :param rows: the reader of rows
+    :param quick: the same for columns
+    :param file: what the manifest says of the file
+    :param bucket: full name of the bucket it lies in, for the errors
+    :raises COSInventoryCorruptReportError: with the line of the row that is wrong, behind the rows before it
+    """
+    fields = batch.columns
+    if fields is not None and (records := quick.read(fields)):
+        yield RecordBatch(len(fields[0]), records)
+    else:
+        yield from _one_by_one(batch, rows, file, bucket)
 
 
 def _one_by_one(batch: Batch, rows: RowReader, file: DataFile, bucket: str) -> Iterator[RecordBatch]:

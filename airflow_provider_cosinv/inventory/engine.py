@@ -43,11 +43,26 @@ class Engine:
     One DuckDB.
 
     :param connection: to it
-    :param folder: temporary, for pipes and what else a query needs
+    :param folder: temporary, for what a query needs
     """
 
     connection: DuckDBPyConnection
     folder: Path
+
+    @property
+    def threads(self) -> int:
+        """How many threads DuckDB has."""
+        ((threads,),) = self.connection.execute("SELECT current_setting('threads')").fetchall()
+        return int(threads)
+
+    @contextmanager
+    def in_order(self) -> Iterator[None]:
+        """Let rows keep the order of the table that they are of."""
+        self.connection.execute("SET preserve_insertion_order = true")
+        try:
+            yield
+        finally:
+            self.connection.execute("SET preserve_insertion_order = false")
 
     def run(self, statement: str, *, on_abort: Callable[[], None] = lambda: None) -> list[tuple[Any, ...]]:
         """
@@ -105,7 +120,7 @@ def open_engine(settings: EngineSettings) -> Iterator[Engine]:
     with _temporary_folder(settings.temp_directory) as folder:
         options: dict[str, str | bool | int | float | list[str]] = {
             "temp_directory": str(folder / "spill"),
-            # Rows of a report have no promised order; keeping one takes three times the memory.
+            # Keeping an order takes memory.
             "preserve_insertion_order": False,
             # Nothing is fetched from elsewhere.
             "autoinstall_known_extensions": False,

@@ -1,104 +1,125 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Data files on their way to DuckDB: through named pipes, verified while they pass.
+Data files on their way to DuckDB: a few threads read and check them, and hand on their rows in the order of the files.
 
-DuckDB opens a pipe when it wants the file; one thread then reads, checks, inflates and writes it. Nothing is kept on
-disk, and as many files are under way as DuckDB has threads.
+Nothing is kept on disk, and what is read ahead is bounded.
 """
 
 from __future__ import annotations
 
-import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from threading import Event, Lock, Thread
+from dataclasses import dataclass, field
+from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
 from airflow_provider_cosinv.inventory.manifest import DataFile
-from airflow_provider_cosinv.inventory.pipe import FeedPipe, open_if_read
 from airflow_provider_cosinv.inventory.stored import verified
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from typing_extensions import Self
 
-# DuckDB opens files in their order, a few at a time.
-_WINDOW = 32
-# Seconds between two looks for a reader, and between two looks whether a thread is still wanted.
-_PAUSE = 0.003
+# Of rows that DuckDB has not asked for yet, of each file that is open.
+_AHEAD_BYTES = 24 * 1024 * 1024
+# Seconds between two looks whether a thread is still wanted.
 _PATIENCE = 0.2
 # Seconds for threads to end once nothing is wanted of them: one may wait for the network.
 _LAST_PATIENCE = 5
 
 
+class _NotWantedError(Exception):
+    """DuckDB wants no more rows."""
+
+
+@dataclass
+class _Ahead:
+    """The rows of a file that were read and not asked for yet."""
+
+    batches: deque[pa.RecordBatch] = field(default_factory=deque)
+    size: int = 0
+    is_whole: bool = False
+
+
 class Feed:
     """
-    Pipes for the data files of one statement; a context manager.
+    The rows of some data files, for one statement; a context manager.
 
-    :param folder: where to make the pipes; an own, empty one
     :param files: in the order in which they are read
     :param bucket: full name of the bucket they lie in, for the errors
-    :param open_file: gives the stored bytes of one
-    :param render: makes the CSV that DuckDB reads of the stored bytes, which it gets verified
-    :param on_error: called, from another thread, as soon as a file is found to be wrong, while the statement runs
+    :param open_file: gives the stored bytes of one; called from other threads
+    :param read: makes rows of the stored bytes, which it gets verified
+    :param threads: that read, each a file of its own
     """
 
     def __init__(
         self,
         *,
-        folder: Path,
         files: Sequence[DataFile],
         bucket: str,
         open_file: Callable[[DataFile], Iterable[bytes]],
-        render: Callable[[Iterator[bytes], DataFile], Iterable[bytes]],
-        on_error: Callable[[], None],
+        read: Callable[[Iterator[bytes], DataFile], Iterator[pa.RecordBatch]],
+        threads: int,
     ) -> None:
-        self.pipes = [folder / f"{number}.csv" for number in range(len(files))]
         self._files = files
         self._bucket = bucket
         self._open_file = open_file
-        self._render = render
-        self._on_error = on_error
+        self._read = read
+        self._ahead = [_Ahead() for _ in files]
         self._errors: list[Exception] = []
-        self._whole: list[DataFile] = []
-        # Held to tell of an error, and to say that nobody has to be told any more.
-        self._telling = Lock()
+        self._rows = 0
+        self._next_file = 0
+        # Guards all of this.
+        self._changed = Condition()
+        # No more rows are wanted; what was begun is verified to its end.
         self._is_over = False
-        # No more pipes are opened, and nothing more is written.
-        self._closing = Event()
-        self._given_up = Event()
-        self._dispatcher = Thread(target=self._dispatch, name="cos-inventory-feed", daemon=True)
-        self._servants: list[Thread] = []
-        self._open: list[FeedPipe] = []
+        # Nothing is.
+        self._is_given_up = False
+        self._threads = [
+            Thread(target=self._serve, name=f"cos-inventory-feed-{number}", daemon=True) for number in range(threads)
+        ]
 
     def __enter__(self) -> Self:
-        """Make the pipes and wait for readers."""
-        for pipe in self.pipes:
-            os.mkfifo(pipe, 0o600)
-        self._dispatcher.start()
+        """Read nothing yet: a statement may want no row."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop, and take the pipes away."""
+        """Stop."""
         self.give_up()
         self._wait()
-        for pipe in self.pipes:
-            pipe.unlink(missing_ok=True)
 
     @property
-    def is_whole(self) -> bool:
-        """Whether DuckDB has read each file to its end; it does not where a query has a LIMIT."""
-        return len(self._whole) == len(self._files)
+    def rows(self) -> int | None:
+        """How many rows the files have; None where not all were read to their end, as a query with a LIMIT does."""
+        return self._rows if all(ahead.is_whole for ahead in self._ahead) else None
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """
+        Yield the rows.
+
+        :raises Exception: of the first file that is wrong or cannot be read
+        """
+        self._begin()
+        for ahead in self._ahead:
+            while True:
+                with self._changed:
+                    while not (ahead.batches or ahead.is_whole or self._errors or self._is_given_up):
+                        self._changed.wait()
+                    if self._errors:
+                        raise self._errors[0]
+                    if self._is_given_up or not ahead.batches:
+                        break
+                    batch = ahead.batches.popleft()
+                    ahead.size -= batch.nbytes
+                    self._changed.notify_all()
+                yield batch
 
     def give_up(self) -> None:
-        """Stop: DuckDB sees the end of each file."""
-        self.end()
-        self._close_pipes()
-
-    def end(self) -> None:
-        """Say that the statement is over: ``on_error`` is not called any more."""
-        with self._telling:
-            self._is_over = True
+        """Stop: there are no more rows."""
+        with self._changed:
+            self._is_over = self._is_given_up = True
+            self._changed.notify_all()
 
     def finish(self) -> None:
         """
@@ -106,72 +127,74 @@ class Feed:
 
         :raises Exception: of the first file that is wrong or cannot be read
         """
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
         self._wait()
         if self._errors:
             raise self._errors[0]
 
+    def _begin(self) -> None:
+        for thread in self._threads:
+            try:
+                thread.start()
+            except RuntimeError as error:  # the process has all the threads that it may
+                self._fail(error)
+                return
+
     def _wait(self) -> None:
-        self._closing.set()
-        self._dispatcher.join()
-        for servant in self._servants:
-            while servant.is_alive() and not self._given_up.is_set():
-                servant.join(_PATIENCE)
+        begun = [thread for thread in self._threads if thread.ident is not None]
+        for thread in begun:
+            while thread.is_alive() and not self._is_given_up:
+                thread.join(_PATIENCE)
         deadline = time.monotonic() + _LAST_PATIENCE
-        for servant in self._servants:
-            servant.join(max(0, deadline - time.monotonic()))
+        for thread in begun:
+            thread.join(max(0, deadline - time.monotonic()))
 
     def _fail(self, error: Exception) -> None:
-        self._errors.append(error)
-        # Told before the pipes are closed: the statement must not take that for the end of the files.
-        with self._telling:
-            if not self._is_over:
-                self._on_error()
-        self._close_pipes()
+        with self._changed:
+            self._errors.append(error)
+            self._is_over = self._is_given_up = True
+            self._changed.notify_all()
 
-    def _close_pipes(self) -> None:
-        self._given_up.set()
-        for pipe in list(self._open):
-            pipe.close()
-
-    def _dispatch(self) -> None:
-        waiting = list(range(len(self.pipes)))
-        while waiting and not self._closing.is_set():
-            for number in waiting[:_WINDOW]:
-                pipe = open_if_read(self.pipes[number])
-                if pipe is not None:
-                    # Whoever opened it again would wait for ever.
-                    self.pipes[number].unlink()
-                    waiting.remove(number)
-                    self._begin(self._files[number], pipe)
-            time.sleep(_PAUSE)
-
-    def _begin(self, file: DataFile, pipe: FeedPipe) -> None:
-        self._open.append(pipe)
-        if self._given_up.is_set():
-            pipe.close()
-            return
-        servant = Thread(target=self._serve, args=(file, pipe), name="cos-inventory-file", daemon=True)
-        try:
-            servant.start()
-        except RuntimeError as error:  # the process has all the threads that it may
-            self._fail(error)
-        else:
-            self._servants.append(servant)
-
-    def _serve(self, file: DataFile, pipe: FeedPipe) -> None:
-        try:
-            chunks = verified(self._open_file(file), file=file, bucket=self._bucket)
+    def _serve(self) -> None:
+        while (number := self._taken()) is not None:
             try:
-                for block in self._render(chunks, file):
-                    pipe.write(block)
-                pipe.finish()
-                self._whole.append(file)
-            except BrokenPipeError:
-                # Enough was read. What was read counts only if the file is the manifest's.
-                for _ in chunks:
-                    if self._given_up.is_set():
-                        return
-        except Exception as error:  # noqa: BLE001  handed to the thread that waits for the query
-            self._fail(error)
-        finally:
-            pipe.close()
+                self._pass_on(self._files[number], self._ahead[number])
+            except Exception as error:  # noqa: BLE001  handed to the thread that waits for the query
+                self._fail(error)
+
+    def _taken(self) -> int | None:
+        with self._changed:
+            if self._is_over or self._next_file == len(self._files):
+                return None
+            self._next_file += 1
+            return self._next_file - 1
+
+    def _pass_on(self, file: DataFile, ahead: _Ahead) -> None:
+        chunks = verified(self._open_file(file), file=file, bucket=self._bucket)
+        try:
+            for batch in self._read(chunks, file):
+                self._put(batch, ahead)
+            # What stands behind the last row counts, too.
+            for _ in chunks:
+                pass
+        except _NotWantedError:
+            # Enough was read. What was read counts only if the file is the manifest's.
+            for _ in chunks:
+                if self._is_given_up:
+                    return
+            return
+        with self._changed:
+            ahead.is_whole = True
+            self._changed.notify_all()
+
+    def _put(self, batch: pa.RecordBatch, ahead: _Ahead) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: ahead.size < _AHEAD_BYTES or self._is_over)
+            if self._is_over:
+                raise _NotWantedError
+            ahead.batches.append(batch)
+            ahead.size += batch.nbytes
+            self._rows += batch.num_rows
+            self._changed.notify_all()

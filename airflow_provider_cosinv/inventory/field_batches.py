@@ -87,12 +87,21 @@ class BatchReader:
         :raises COSInventoryCorruptReportError: with the line, where they are no CSV or one is far too long
         """
         for block in self._blocks:
-            columns = split_columns(block.text, self._width)
-            if columns is None:
-                yield from self._read_rows(block)
-            else:
-                self._row_characters = 0
-                yield ColumnBatch(columns, block.line)
+            yield from self.batches_of(block)
+
+    def batches_of(self, block: TextBlock) -> Iterator[Batch]:
+        """
+        Yield the rows that begin in a block; where the last one goes on, the next blocks are read, too.
+
+        :param block: of the text
+        :raises COSInventoryCorruptReportError: as :meth:`batches` does
+        """
+        columns = split_columns(block.text, self._width)
+        if columns is None:
+            yield from self._read_rows(block)
+        else:
+            self._row_characters = 0
+            yield ColumnBatch(columns, block.line)
 
     def _read_rows(self, block: TextBlock) -> Iterator[RowBatch]:
         # The one CSV that a page of COS prints has a space after each comma.

@@ -16,6 +16,8 @@ from airflow_provider_cosinv.inventory.relation import Plan, Relation
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 
 _METADATA = "cos_inventory"
+# Keys and ETags are all different: a dictionary of more values is made in vain.
+_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 10000"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,7 @@ class PartOrigin:
     def options(self) -> str:
         """Return the options of DuckDB's COPY that write a part with this origin: Parquet, zstd."""
         text = json.dumps({**vars(self), "files": list(self.files)}, ensure_ascii=False, separators=(",", ":"))
-        return f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, KV_METADATA {{{_METADATA}: {literal(text)}}}"
+        return f"{_OPTIONS}, KV_METADATA {{{_METADATA}: {literal(text)}}}"
 
 
 class PartsTable(Relation):

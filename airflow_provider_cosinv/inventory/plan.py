@@ -1,26 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What DuckDB tells of a statement: its plan before, its profile after."""
+"""What DuckDB tells of a statement before it runs it."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from airflow_provider_cosinv.inventory.relation import Plan
+
+# In DuckDB 2, and before.
+_SCANS = ("PYTHON_ARROW_SCAN", "ARROW_SCAN")
+_FIELD = re.compile(r"\bc\d+\b")
 
 
 def scans(plan: Plan) -> int:
-    """Return how often a plan scans CSV; what a recursive query has counts twice: it is scanned again and again."""
+    """Return how often a plan scans the feed; what a recursive query has counts twice: it is scanned repeatedly."""
     name = plan.get("name", "").strip()
     below = sum(scans(child) for child in plan.get("children", ()))
-    return int(name == "READ_CSV") + below * (2 if name == "REC_CTE" else 1)
+    return int(name in _SCANS) + below * (2 if name == "REC_CTE" else 1)
 
 
-def rows_scanned(profile: Plan) -> int:
-    """Return the rows that the scans of CSV of a statement read."""
-    return _rows({"children": profile["operator" if "operator" in profile else "children"]})
-
-
-def _rows(operator: Plan) -> int:
-    own = 0
-    if operator.get("extra_info", {}).get("Function") == "READ_CSV":
-        # DuckDB 2; DuckDB 1.5, whose scans of CSV filter nothing.
-        own = operator["rows_scanned"] if "rows_scanned" in operator else operator["operator_cardinality"]
-    return own + sum(_rows(child) for child in operator.get("children", ()))
+def fields_scanned(plan: Plan) -> Iterator[str]:
+    """Yield the names of the fields that a plan reads of the feed, and of some that a filter's text may mean."""
+    if plan.get("name", "").strip() in _SCANS:
+        details = plan.get("extra_info", {})
+        # DuckDB before 2 filters in the scan, and does not name again what it reads for that alone.
+        for read in ("Projections", "Filters"):
+            texts = details.get(read, [])
+            for text in [texts] if isinstance(texts, str) else texts:
+                yield from _FIELD.findall(text)
+    for child in plan.get("children", ()):
+        yield from fields_scanned(child)

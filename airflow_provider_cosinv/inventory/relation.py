@@ -95,12 +95,10 @@ class Relation(ABC):
         described = connection.execute("DESCRIBE cos_result").fetchall()
         names = tuple(str(column[0]) for column in described)
         readings = ", ".join(_reading(str(column[0]), str(column[1])) for column in described)
-        connection.execute("SET preserve_insertion_order = true")
         try:
-            with self._explained():
+            with self._explained(), self.engine.in_order():
                 found = connection.execute(f"SELECT {readings} FROM cos_result").fetchall()
         finally:
-            connection.execute("SET preserve_insertion_order = false")
             connection.execute("DROP TABLE cos_result")
         if len(found) > max_rows:
             raise COSInventoryConfigurationError(

@@ -44,7 +44,7 @@ def csv_value(column: TableColumn) -> str:
     if column.name == "Key":
         # The emulator, and COS's own signature, leave the same characters alone; a slash stays readable.
         return f"replace(url_encode({name}), '%2F', '/')"
-    return _BY_TYPE.get(column.type, "$").replace("$", name)
+    return _BY_TYPE.get(column.kind.type, "$").replace("$", name)
 
 
 def packed_pieces(

@@ -3,35 +3,30 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
-from airflow_provider_cosinv.inventory.datafile import read_records
-from airflow_provider_cosinv.inventory.dialect import NotSureError, unambiguous
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.feed import Feed
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
-from airflow_provider_cosinv.inventory.plan import rows_scanned, scans
+from airflow_provider_cosinv.inventory.plan import fields_scanned, scans
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
-from airflow_provider_cosinv.inventory.rendering import rendered
 from airflow_provider_cosinv.inventory.sql import identifier, literal
-from airflow_provider_cosinv.inventory.stored import inflated
 from airflow_provider_cosinv.inventory.table_columns import DECODE_KEY_MACRO, NOT_SURE, TableColumn, table_columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_cosinv.inventory.arrow_reader import ArrowReader
 
 #: Gives the bytes of a data file as they are stored.
 OpenFile: TypeAlias = Callable[[DataFile], Iterable[bytes]]
-_Render: TypeAlias = Callable[[Iterator[bytes], DataFile], Iterable[bytes]]
-# What a statement says, and the rows that it scanned where it read the whole of the report.
+# What a statement says, and the rows of the report where it read all of them.
 _Reading: TypeAlias = tuple[list[tuple[Any, ...]], int | None]
 
-# What the csv module takes for one field. A key has at most 850 bytes, tags and metadata a few thousand. What the
-# record reader takes all the same, and renders, may be as long as a buffer.
-_ROW_BYTES = 128 * 1024
-_BUFFER_BYTES = 16 * 1024 * 1024
+_FEED = "cos_feed"
 
 
 class ReportTable(Relation):
@@ -65,6 +60,16 @@ class ReportTable(Relation):
         """The names of the columns, in order."""
         return tuple(column.name for column in self._columns)
 
+    def save(self, sql: str, path: Path, *, options: str) -> int:
+        """
+        Write the rows of a query to a local file, those of the report in its order.
+
+        COS lists a bucket in the order of its keys. Parquet that keeps it is smaller, and whoever looks for some keys
+        reads a small part of it, as :class:`DiffTable` does. Otherwise as :meth:`Relation.save`.
+        """
+        with self.engine.in_order():
+            return super().save(sql, path, options=options)
+
     def _prepare(self) -> None:
         sources: dict[str, str] = {}
         for column in self._columns:
@@ -77,37 +82,32 @@ class ReportTable(Relation):
                 )
         if self._copy is None:
             # For plans alone, which open no file.
-            nothing = self.engine.folder / "nothing.csv"
-            nothing.touch()
-            self._make_views([nothing] if self.files else [], is_rendered=False)
+            self._offer(self._reader(self._columns, is_careful=False).schema, iter(()))
 
     def _run(self, statement: str, plan: Plan) -> list[tuple[Any, ...]]:
         if self._copy is None and scans(plan) > 1:
-            # A pipe can be read once.
+            # The feed can be read once.
             self._keep_copy()
         if self._copy is not None:
             return self.engine.run(statement)
-        return self._stream(statement)
+        fields = set(fields_scanned(plan))
+        return self._stream(statement, [column for column in self._columns if column.feed_name in fields])
 
     def _keep_copy(self) -> None:
         path = self.engine.folder / "inventory.parquet"
         columns = ", ".join(identifier(column.name) for column in self._columns)
-        self._stream(f"COPY (SELECT {columns} FROM inventory) TO {literal(str(path))} (FORMAT parquet)")
+        statement = f"COPY (SELECT {columns} FROM inventory) TO {literal(str(path))} (FORMAT parquet)"
+        self._stream(statement, self._columns)
         source = f"read_parquet({literal(str(path))})"
         encoded = "replace(url_encode(Key), '%2F', '/')"
         self._make_view("inventory", f"SELECT * FROM {source}")
         self._make_view("inventory_encoded", f"SELECT * REPLACE ({encoded} AS Key) FROM {source}")
         self._copy = path
 
-    def _stream(self, statement: str) -> list[tuple[Any, ...]]:
-        answer, rows = self._read(statement)
+    def _stream(self, statement: str, wanted: Sequence[TableColumn]) -> list[tuple[Any, ...]]:
+        answer, rows = self._read(statement, wanted)
         expected = self.report.matched_objects
-        if rows is None or expected is None:
-            return answer
-        if rows != expected:
-            # A LIMIT may end the scan of a small report whose bytes had all been passed on.
-            ((rows,),), _ = self._read("SELECT count(*) FROM inventory")
-        if rows != expected:
+        if self._is_whole_report and None not in (rows, expected) and rows != expected:
             raise COSInventoryCorruptReportError(
                 f"The data files have {rows} rows, the manifest says {expected}.",
                 bucket=self.report.bucket,
@@ -116,91 +116,72 @@ class ReportTable(Relation):
             )
         return answer
 
-    def _read(self, statement: str) -> _Reading:
+    def _read(self, statement: str, wanted: Sequence[TableColumn]) -> _Reading:
         import duckdb
 
-        with tempfile.TemporaryDirectory(prefix="pipes-", dir=self.engine.folder) as folder:
-            try:
-                return self._attempt(statement, Path(folder), self._as_it_is, is_rendered=False)
-            except (NotSureError, UnicodeDecodeError):
-                # DuckDB 1.5 may cut a line that an error of its quotes in the middle of a character.
-                pass
-            except duckdb.NotImplementedException as error:
-                # Of several threads in one file, which do not agree where a row begins.
-                if "CSV" not in str(error):
-                    raise
-            except duckdb.Error as error:
-                # Not sure of a value, or of the CSV of a pipe. All else is the statement's own fault.
-                if NOT_SURE not in str(error) and folder not in str(error):
-                    raise
-            return self._attempt(statement, Path(folder), self._rendered, is_rendered=True)
+        try:
+            return self._attempt(statement, wanted, is_careful=False)
+        except duckdb.Error as error:
+            # Not sure of a key. All else is the statement's own fault.
+            if NOT_SURE not in str(error):
+                raise
+        return self._attempt(statement, wanted, is_careful=True)
 
-    def _attempt(self, statement: str, folder: Path, render: _Render, *, is_rendered: bool) -> _Reading:
+    def _attempt(self, statement: str, wanted: Sequence[TableColumn], *, is_careful: bool) -> _Reading:
         import duckdb
 
-        connection = self.engine.connection
+        # A scan has at least one field.
+        reader = self._reader(wanted or self._columns[:1], is_careful=is_careful)
         with Feed(
-            folder=folder,
             files=self.files,
             bucket=self.report.bucket,
             open_file=self._open_file,
-            render=render,
-            on_error=connection.interrupt,
+            read=reader.batches,
+            threads=min(self.engine.threads, len(self.files)),
         ) as feed:
-            self._make_views(feed.pipes, is_rendered=is_rendered)
-            connection.execute("SET enable_profiling = 'no_output'")
+            self._offer(reader.schema, feed.batches())
             try:
                 answer = self.engine.run(statement, on_abort=feed.give_up)
-                profile = json.loads(connection.get_profiling_information())
             except duckdb.Error:
-                # A file that could not be read to its end may look like anything to DuckDB.
                 feed.give_up()
+                # Where a file is wrong, the statement's error says so in other words.
                 feed.finish()
                 raise
             finally:
-                feed.end()
-                connection.execute("RESET enable_profiling")
+                self.engine.connection.unregister(_FEED)
             feed.finish()
-            return answer, rows_scanned(profile) if self._is_whole_report and feed.is_whole else None
+            return answer, feed.rows
 
-    def _make_views(self, pipes: Sequence[Path], *, is_rendered: bool) -> None:
-        self.engine.connection.execute(DECODE_KEY_MACRO)
-        if not pipes:
-            none = ", ".join(f"NULL::{column.type} AS {identifier(column.name)}" for column in self._columns)
-            self._make_view("inventory", f"SELECT {none} WHERE false")
-            self._make_view("inventory_encoded", f"SELECT {none} WHERE false")
-            return
-        fields = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(self._columns)))
-        paths = ", ".join(literal(str(pipe)) for pipe in pipes)
-        # Of a usual file DuckDB guesses what ends a line, by the first that it sees, and its threads guess where a row
-        # begins. Where a guess is wrong it says so, and no guess is left to what was rendered.
-        certain = "new_line='\\n', parallel=false, " if is_rendered else ""
-        row_bytes = _BUFFER_BYTES if is_rendered else _ROW_BYTES
-        below = ", ".join(["*", *(column.below for column in self._columns if column.below and not is_rendered)])
-        source = (
-            f"(SELECT {below} FROM read_csv([{paths}], columns={{{fields}}}, header=false, auto_detect=false,"
-            " delim=',', quote='\"',"
-            # With '' for NULL, empty fields behind the last column would pass, as they do in DuckDB 1.5 anyway.
-            " escape='\"', nullstr='\n', allow_quoted_nulls=false, compression='none',"
-            f" {certain}max_line_size={row_bytes}, buffer_size={_BUFFER_BYTES}))"
-        )
+    def _reader(self, wanted: Sequence[TableColumn], *, is_careful: bool) -> ArrowReader:
+        try:
+            from airflow_provider_cosinv.inventory.arrow_reader import ArrowReader
+        except ImportError as error:
+            raise COSInventoryConfigurationError(
+                f"{error.name}, which reads the data files of reports, is not installed.",
+                hint="Type: pip install 'airflow-provider-cosinv[table]'",
+            ) from None
+        return ArrowReader(columns=self._columns, wanted=wanted, bucket=self.report.bucket, is_careful=is_careful)
 
-        def guarded(column: TableColumn) -> str:
-            return column.plain if is_rendered else column.guarded
+    def _offer(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        """Make the views over a feed, which has the fields of its schema; the others are not read."""
+        from airflow_provider_cosinv.inventory.arrow_stream import ArrowStream
 
-        def encoded(column: TableColumn) -> str:
-            return column.encoded if column.name == "Key" or not is_rendered else column.plain
-
-        for name, expression in (("inventory", guarded), ("inventory_encoded", encoded)):
-            values = ", ".join(f"{expression(column)} AS {identifier(column.name)}" for column in self._columns)
-            self._make_view(name, f"SELECT {values} FROM {source}")
+        connection = self.engine.connection
+        connection.execute(DECODE_KEY_MACRO)
+        connection.register(_FEED, ArrowStream(schema, batches))
+        offered = [column for column in self._columns if column.feed_name in schema.names]
+        fields = ", ".join(["*", *(column.below for column in offered if column.below)])
+        for name in ("inventory", "inventory_encoded"):
+            values = (
+                (column.feed_name if name == "inventory_encoded" else column.value)
+                if column in offered
+                else f"NULL::{column.kind.type}"
+                for column in self._columns
+            )
+            named = ", ".join(
+                f"{value} AS {identifier(column.name)}" for value, column in zip(values, self._columns, strict=True)
+            )
+            self._make_view(name, f"SELECT {named} FROM (SELECT {fields} FROM {_FEED})")
 
     def _make_view(self, name: str, query: str) -> None:
         self.engine.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
-
-    def _as_it_is(self, chunks: Iterator[bytes], file: DataFile) -> Iterable[bytes]:
-        return unambiguous(inflated(chunks, file=file, bucket=self.report.bucket))
-
-    def _rendered(self, chunks: Iterator[bytes], file: DataFile) -> Iterable[bytes]:
-        records = read_records(chunks, file=file, bucket=self.report.bucket, columns=self.report.columns)
-        return rendered(records, self._columns)

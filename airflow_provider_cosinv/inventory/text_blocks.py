@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
 from airflow_provider_cosinv.inventory.manifest import DataFile
@@ -42,23 +42,41 @@ def text_blocks(chunks: Iterable[bytes], *, file: DataFile, bucket: str) -> Iter
     """
     line = 0
     rest = b""
-    for chunk in _without_mark(chunks):
+    for chunk in without_mark(chunks):
         rest += chunk
-        start = 0
-        while end := _end_of_block(rest, start):
-            block = rest[start:end]
-            yield from _decoded(block, line, file, bucket)
-            # To leave them out is four times as fast as to count them.
-            line += len(block) - len(block.replace(b"\n", b""))
-            start = end
-        rest = rest[start:]
+        if end := rest.rfind(b"\n") + 1:
+            line = yield from text_of(rest[:end], line=line, file=file, bucket=bucket)
+            rest = rest[end:]
         if len(rest) > ROW_CHARACTERS and len(rest.decode(errors="replace")) > ROW_CHARACTERS:
-            raise corrupt(f"A line is over {ROW_CHARACTERS} characters long.", file, bucket, line=line + 1)
+            raise corrupt(f"A row is over {ROW_CHARACTERS} characters long.", file, bucket, line=line + 1)
     if rest:
         yield from _decoded(rest, line, file, bucket)
 
 
-def _without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def text_of(lines: bytes, *, line: int, file: DataFile, bucket: str) -> Generator[TextBlock, None, int]:
+    """
+    Yield the text of some whole lines.
+
+    :param lines: their bytes
+    :param line: how many lines of the file lie before them
+    :param file: what the manifest says of it
+    :param bucket: full name of the bucket it lies in, for the errors
+    :return: how many lines lie before what comes next
+    :raises COSInventoryCorruptReportError: with the line that is not UTF-8, behind all lines before it
+    """
+    start = 0
+    while start < len(lines):
+        end = _end_of_block(lines, start) or len(lines)
+        block = lines[start:end]
+        yield from _decoded(block, line, file, bucket)
+        # To leave them out is four times as fast as to count them.
+        line += len(block) - len(block.replace(b"\n", b""))
+        start = end
+    return line
+
+
+def without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a file's bytes without the byte order mark that it may begin with."""
     following = iter(chunks)
     begin = b""
     for chunk in following:

@@ -6,11 +6,15 @@ import json
 import pytest
 from airflow.sdk import BaseHook, Connection
 
+from airflow_provider_cosinv.cos.credential_source import CredentialSource
 from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.hooks.connection import read_connection
+from airflow_provider_cosinv.hooks.connection import _warn_of, read_connection
 
 KEY = "secretsecretsecret"
+ROLE_ARN = "qcs::cam::uin/100000000001:roleName/inventory"
+NO_KEY = {"login": None, "password": None}
+ROLE_OF = {"credential": "assume_role", "role_arn": ROLE_ARN}
 
 
 def connection(*, login="AKIDx", password=KEY, **extra):
@@ -88,6 +92,41 @@ def test_verify_ssl_may_be_a_path():
         ({"proxies": {"https": "proxy"}}, "proxies"),
         ({"proxies": {"https": "http://user:secretsecretsecret@proxy:99999"}}, "proxies"),
         ({"token": "a b"}, "token"),
+        # Of a wrong type.
+        ({"region": 5}, "region"),
+        ({"token": 5}, "token"),
+        ({"endpoint_url": False}, "endpoint_url"),
+        ({"domain_suffix": ["tencentcos.cn"]}, "domain_suffix"),
+        ({"internal": {}}, "internal"),
+        ({"timeout": True}, "timeout"),
+        ({"timeout": []}, "timeout"),
+        ({"verify_ssl": 2}, "verify_ssl"),
+        ({"proxies": []}, "proxies"),
+        ({"proxies": {"https": 3128}}, "proxies"),
+        # Credentials from elsewhere.
+        ({"credential": "cvm", **NO_KEY}, "credential"),
+        ({"credential": True, **NO_KEY}, "credential"),
+        ({"credential": "cvm_role"}, "credential"),
+        ({"credential": "environment", "login": None}, "credential"),
+        ({"credential": "tke_oidc", **NO_KEY, "token": "t"}, "credential"),
+        ({"credential": "assume_role", **NO_KEY, "role_arn": ROLE_ARN}, "credential"),
+        ({"credential": "assume_role"}, "role_arn"),
+        ({"credential": "assume_role", "role_arn": "inventory"}, "role_arn"),
+        ({"credential": "assume_role", "role_arn": 7}, "role_arn"),
+        ({"credential": "assume_role", "role_arn": ROLE_ARN, "login": None}, "SecretId (login)"),
+        ({**ROLE_OF, "role_session_name": "a session"}, "role_session_name"),
+        ({**ROLE_OF, "external_id": "?"}, "external_id"),
+        ({**ROLE_OF, "duration_seconds": "1.5"}, "duration_seconds"),
+        ({**ROLE_OF, "duration_seconds": True}, "duration_seconds"),
+        ({**ROLE_OF, "duration_seconds": 43201}, "duration_seconds"),
+        ({**ROLE_OF, "sts_endpoint_url": "sts.tencentcloudapi.com"}, "sts_endpoint_url"),
+        ({**ROLE_OF, "proxies": {"https": 3128}}, "proxies"),
+        ({**ROLE_OF, "credential_source": "cvm_role"}, "credential_source"),
+        ({**ROLE_OF, **NO_KEY, "credential_source": "assume_role"}, "credential_source"),
+        ({"role_arn": ROLE_ARN}, "role_arn"),
+        ({"external_id": "x7"}, "external_id"),
+        ({"credential": "cvm_role", **NO_KEY, "role_session_name": "nightly"}, "role_session_name"),
+        ({"credential_source": "cvm_role"}, "credential_source"),
     ],
 )
 def test_a_wrong_field_is_named_with_its_connection_and_no_secret(fields, parameter):
@@ -103,6 +142,67 @@ def test_extra_that_is_no_json_object_is_named():
         read_connection(broken, region="ap-x")
 
 
-def test_an_extra_that_means_nothing_is_told(caplog):
-    read_connection(connection(endpont_url="http://127.0.0.1:9000"), region=None)
-    assert "'endpont_url'" in caplog.text
+def test_extra_keys_that_mean_nothing_are_told_once_all_together(caplog):
+    _warn_of.cache_clear()
+    for _ in range(3):
+        read_connection(connection(endpont_url="http://127.0.0.1:9000", Region="ap-guangzhou"), region=None)
+    (record,) = caplog.records
+    assert record.getMessage() == "Connection 'c': these keys of extra mean nothing here: Region, endpont_url"
+
+
+def test_a_region_that_is_not_known_is_one(caplog):
+    assert read_connection(connection(region="ap-atlantis-7"), region=None).region == "ap-atlantis-7"
+    assert not caplog.records
+
+
+def test_a_source_of_credentials_is_read():
+    found = read_connection(connection(**NO_KEY, credential="cvm_role", timeout=5), region=None)
+    assert found.credentials == CredentialSource(kind="cvm_role", timeout=5.0)
+
+
+def test_a_role_is_read_with_its_caller():
+    found = read_connection(
+        connection(
+            credential="assume_role",
+            role_arn=ROLE_ARN,
+            role_session_name="nightly",
+            external_id="team-7",
+            duration_seconds=900,
+            sts_endpoint_url="https://sts.intl.tencentcloudapi.com",
+            verify_ssl="/etc/ca.pem",
+            proxies={"https": "http://proxy:3128"},
+        ),
+        region=None,
+    )
+    assert found.credentials == CredentialSource(
+        kind="assume_role",
+        role_arn=ROLE_ARN,
+        role_session_name="nightly",
+        external_id="team-7",
+        duration_seconds=900,
+        caller=Credentials("AKIDx", KEY),
+        sts_endpoint_url="https://sts.intl.tencentcloudapi.com",
+        verify_ssl="/etc/ca.pem",
+        proxy="http://proxy:3128",
+    )
+    assert KEY not in repr(found)
+
+
+def test_a_uri_may_name_a_source_too(monkeypatch):
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_C",
+        "cos://?region=ap-x&credential=assume_role&credential_source=tke_oidc&duration_seconds=900"
+        "&role_arn=qcs%3A%3Acam%3A%3Auin%2F100000000001%3AroleName%2Finventory",
+    )
+    found = read_connection(BaseHook.get_connection("c"), region=None)
+    assert found.credentials == CredentialSource(
+        kind="assume_role",
+        role_arn=ROLE_ARN,
+        duration_seconds=900,
+        caller=CredentialSource(kind="tke_oidc"),
+    )
+
+
+def test_a_form_leaves_the_fields_of_a_source_empty():
+    empty = {"credential": "", "role_arn": None, "credential_source": "", "duration_seconds": None, "external_id": ""}
+    assert read_connection(connection(**empty), region=None).credentials == Credentials("AKIDx", KEY)

@@ -9,9 +9,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from airflow_provider_cosinv.exceptions import (
@@ -19,12 +19,11 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryCorruptReportError,
     COSInventoryPermissionError,
 )
-from airflow_provider_cosinv.inventory import DataFile
+from airflow_provider_cosinv.inventory import DataFile, arrow_reader
 from airflow_provider_cosinv.inventory import feed as feed_module
-from airflow_provider_cosinv.inventory import table as table_module
 from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
 from airflow_provider_cosinv.inventory.feed import Feed
-from airflow_provider_cosinv.inventory.table import OpenFile, ReportTable
+from airflow_provider_cosinv.inventory.table import ReportTable
 from tests.inventory.tables import BUCKET, chunked, opened, opening, report_of, some_rows, table_of
 
 COUNT = "SELECT count(*) AS n FROM inventory"
@@ -33,8 +32,6 @@ BODIES = [some_rows(ROWS, prefix=name) for name in "abcd"]
 # So many that neither a pipe nor DuckDB's buffers hold them.
 MANY_ROWS = 1_500_000
 LARGE = some_rows(MANY_ROWS)
-# Several lines, each of which may be taken for a row.
-QUOTED = '"x\n1,2,3\n"'
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +44,8 @@ def nothing_is_left() -> Iterator[None]:
         assert not thread.is_alive()
 
 
-def assert_no_pipes(table: ReportTable) -> None:
-    assert {path.name for path in table.engine.folder.iterdir()} <= {"nothing.csv", "inventory.parquet", "spill"}
+def assert_nothing_is_kept(table: ReportTable) -> None:
+    assert {path.name for path in table.engine.folder.iterdir()} <= {"inventory.parquet", "spill"}
 
 
 def spoiled(place: int, spoil: Callable[[DataFile], DataFile], bodies: list[bytes] = BODIES) -> Any:
@@ -76,7 +73,7 @@ def test_a_wrong_file_is_named(place: int, spoil: Callable[[DataFile], DataFile]
             with pytest.raises(COSInventoryCorruptReportError) as raised:
                 table.fetch(sql, max_rows=10)
             assert (raised.value.bucket, raised.value.key) == (BUCKET, report.files[place].key)
-            assert_no_pipes(table)
+            assert_nothing_is_kept(table)
 
 
 def test_a_wrong_large_file_is_found_behind_its_last_row() -> None:
@@ -86,7 +83,7 @@ def test_a_wrong_large_file_is_found_behind_its_last_row() -> None:
         for sql in (COUNT, "SELECT Key FROM inventory LIMIT 1"):
             with pytest.raises(COSInventoryCorruptReportError, match="MD5"):
                 table.fetch(sql, max_rows=10)
-            assert_no_pipes(table)
+            assert_nothing_is_kept(table)
 
 
 def test_a_limit_reads_what_it_began_to_the_end_and_leaves_the_rest() -> None:
@@ -113,7 +110,7 @@ def test_two_hundred_small_files_are_read_by_two_threads() -> None:
     with opened(bodies, rows=600) as table:
         assert table.fetch(COUNT, max_rows=1).rows == [{"n": 600}]
         assert table.fetch("SELECT count(DISTINCT Key) AS n FROM inventory", max_rows=1).rows == [{"n": 600}]
-        assert_no_pipes(table)
+        assert_nothing_is_kept(table)
 
 
 @pytest.mark.parametrize("place", [0, 3])
@@ -131,7 +128,7 @@ def test_an_error_of_cos_in_the_middle_of_a_file_is_raised_as_it_is(place: int) 
         with pytest.raises(COSInventoryPermissionError) as raised:
             table.fetch(COUNT, max_rows=1)
         assert raised.value is refused
-        assert_no_pipes(table)
+        assert_nothing_is_kept(table)
         # The engine takes the next statement.
         assert table.fetch("SELECT 5 AS n", max_rows=1).rows == [{"n": 5}]
 
@@ -152,7 +149,7 @@ def test_an_error_of_the_statement_is_not_the_reports(sql: str) -> None:
         with pytest.raises(COSInventoryConfigurationError, match="SQL") as raised:
             table.fetch(sql, max_rows=10)
         assert raised.value.parameter == "sql"
-        assert_no_pipes(table)
+        assert_nothing_is_kept(table)
         assert table.fetch(COUNT, max_rows=1).rows == [{"n": 4 * ROWS}]
 
 
@@ -206,7 +203,7 @@ def test_a_signal_ends_a_statement_that_waits_for_a_file(
         with pytest.raises(Stopped):
             table.fetch(COUNT, max_rows=1)
         released.set()
-        assert_no_pipes(table)
+        assert_nothing_is_kept(table)
         assert table.fetch("SELECT 5 AS n", max_rows=1).rows == [{"n": 5}]
 
 
@@ -281,55 +278,11 @@ def test_a_wrong_file_ends_a_statement_that_has_read_all_the_others() -> None:
         table.fetch(for_ever, max_rows=1)
 
 
-def feed_of(folder: Path, told: list[str], open_file: OpenFile) -> Feed:
-    """A feed of one file, without any DuckDB."""
-    return Feed(
-        folder=folder,
-        files=report_of(BODIES[:1]).files,
-        bucket=BUCKET,
-        open_file=open_file,
-        render=lambda chunks, _: chunks,
-        on_error=lambda: told.append("error"),
-    )
-
-
-def test_a_pipe_cannot_be_opened_a_second_time(tmp_path: Path) -> None:
-    with feed_of(tmp_path, [], opening(BODIES)) as feed:
-        assert feed.pipes[0].read_bytes() == BODIES[0]
-        with pytest.raises(FileNotFoundError):
-            feed.pipes[0].read_bytes()
-        feed.finish()
-        assert feed.is_whole
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("is_over", [False, True])
-def test_nobody_is_told_of_an_error_once_the_statement_is_over(tmp_path: Path, is_over: bool) -> None:
-    told: list[str] = []
-    failing = threading.Event()
-
-    def late(file: DataFile) -> Iterator[bytes]:
-        yield BODIES[0][:9]
-        failing.wait()
-        raise COSInventoryPermissionError(file.key)
-
-    with feed_of(tmp_path, told, late) as feed:
-        with feed.pipes[0].open("rb") as reader:
-            assert reader.read(9) == BODIES[0][:9]
-            if is_over:
-                feed.end()
-            failing.set()
-            assert reader.read() == b""
-        with pytest.raises(COSInventoryPermissionError):
-            feed.finish()
-    assert told == ([] if is_over else ["error"])
-
-
 def test_no_more_threads_is_an_error_and_no_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
-        if thread.name == "cos-inventory-file":
+        if thread.name.startswith("cos-inventory-feed"):
             raise RuntimeError("can't start new thread")
         start(thread)
 
@@ -338,11 +291,13 @@ def test_no_more_threads_is_an_error_and_no_hang(monkeypatch: pytest.MonkeyPatch
         table.fetch(COUNT, max_rows=1)
 
 
-def test_rows_that_lie_over_the_border_of_a_buffer_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The smallest that DuckDB takes: many of them, read by several threads.
-    monkeypatch.setattr(table_module, "_BUFFER_BYTES", 128 * 1024 + 1)
+@pytest.mark.parametrize("block_bytes", [1, 100, 4096])
+def test_rows_that_lie_over_the_border_of_a_block_are_read_whole(
+    monkeypatch: pytest.MonkeyPatch, block_bytes: int
+) -> None:
+    monkeypatch.setattr(arrow_reader, "_BLOCK_BYTES", block_bytes)
     notes = ['x\n"y"\n', "x" * 50, "x,\r\n\n", "", "x" + "\n" * 30, 'x""",\n']
-    rows = 60_000
+    rows = 6_000
     text = "".join(
         f'"1","b","k/{n}","{n}","{notes[n % 7 % 6].replace(chr(34), chr(34) * 2)}"\n' for n in range(rows)
     ).encode()
@@ -356,16 +311,37 @@ def test_rows_that_lie_over_the_border_of_a_buffer_are_read_whole(monkeypatch: p
     assert found == [{"n": rows, "s": rows * (rows - 1) // 2, "k": rows, "l": length}]
 
 
-def test_threads_that_do_not_agree_where_a_row_begins_leave_the_file_to_the_record_reader(
+def test_rows_come_in_the_order_of_the_files_and_what_is_read_ahead_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(table_module, "_BUFFER_BYTES", 128 * 1024 + 1)
-    rows = 20_000
-    lines = (f"1,b,k/{n},{n},{QUOTED if n % 100 == 0 else 'x'}\n" for n in range(rows))
-    body = gzip.compress("".join(lines).encode(), 1)
-    columns = ("Appid", "Bucket", "Key", "Size", "x-cos-meta-a")
-    with open_engine(EngineSettings(threads=4)) as engine:
-        table = table_of(engine, [body], columns=columns, rows=rows)
-        found = table.fetch("SELECT count(*) AS n, sum(Size) AS s FROM inventory", max_rows=1).rows
+    monkeypatch.setattr(feed_module, "_AHEAD_BYTES", 1)
+    monkeypatch.setattr(arrow_reader, "_BLOCK_BYTES", 1024)
+    # Which DuckDB promises for a single thread.
+    with open_engine(EngineSettings(threads=1)) as engine:
+        table = table_of(engine, BODIES, rows=4 * ROWS)
+        found = table.fetch("SELECT Key FROM inventory", max_rows=4 * ROWS).rows
 
-    assert found == [{"n": rows, "s": rows * (rows - 1) // 2}]
+    assert [row["Key"] for row in found] == [f"{name}/{number}" for name in "abcd" for number in range(ROWS)]
+
+
+def test_a_file_whose_reader_is_ahead_waits_until_its_rows_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = [pa.record_batch({"c0": pa.array([number])}) for number in range(1000)]
+    read: list[int] = []
+
+    def reading(chunks: Iterator[bytes], file: DataFile) -> Iterator[pa.RecordBatch]:
+        for _ in chunks:
+            pass
+        for batch in batches:
+            read.append(1)
+            yield batch
+
+    monkeypatch.setattr(feed_module, "_AHEAD_BYTES", 10 * batches[0].nbytes)
+    files = report_of(BODIES[:1]).files
+    with Feed(files=files, bucket=BUCKET, open_file=opening(BODIES), read=reading, threads=1) as feed:
+        rows = feed.batches()
+        next(rows)
+        time.sleep(0.2)
+        assert len(read) <= 13
+        assert len(list(rows)) == 999
+        feed.finish()
+        assert feed.rows == 1000

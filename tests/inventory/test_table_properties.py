@@ -7,7 +7,6 @@ import gzip
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -73,8 +72,6 @@ def test_the_table_reads_any_bytes_as_the_record_reader_does(engine: Engine, tex
     body = gzip.compress(text, 1)
     found = records_of(body, COLUMNS)
     if isinstance(found, COSInventoryCorruptReportError):
-        if duckdb.__version__.startswith("1.") and "fields" in found.message:
-            return  # it drops empty ones behind the last column
         with pytest.raises(COSInventoryCorruptReportError) as raised:
             table_of(engine, [body], columns=COLUMNS).fetch(ALL, max_rows=99)
         assert str(raised.value) == str(found)

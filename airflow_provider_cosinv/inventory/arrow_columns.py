@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The values of a column as Arrow has them: of text that is plain as a whole, or of records.
+
+Like ``record_columns`` it knows no rules of its own: text is turned into values by a quick way where that surely gives
+what the record reader reads, and by the functions of the record reader for each distinct value where there are few.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_cosinv.inventory.records import InventoryRecord, parse_boolean
+from airflow_provider_cosinv.inventory.table_columns import Kind, TableColumn
+
+_TIME = pa.timestamp("us", "UTC")
+_TAGS = pa.map_(pa.string(), pa.string())
+_TYPES = {
+    Kind.KEY: pa.string(),
+    Kind.TEXT: pa.string(),
+    Kind.ETAG: pa.string(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.SIZE: pa.int64(),
+    Kind.CRC64: pa.uint64(),
+    Kind.TIME: _TIME,
+    Kind.TAGS: _TAGS,
+}
+_ANY_DIGIT_0 = bytes.maketrans(b"123456789", b"000000000")
+# ISO 8601 with each digit a 0, without its zone: what Arrow and the record reader read alike.
+_PLAIN_TIME = re.compile(rb"0000-00-00[T ]00:00:00(\.0{1,6})?")
+_ZONES = (b"Z", b"+00:00", b"+08:00")
+# Before year 1 Python has no time.
+_YEAR_1 = -62_135_596_800_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# Of tags; each is kept with what it says.
+_REMEMBERED = 65_536
+
+
+def arrow_type(column: TableColumn) -> pa.DataType:
+    """Return the Arrow type of a column's values."""
+    return _TYPES[column.kind]
+
+
+def from_text(column: TableColumn, texts: pa.StringArray) -> pa.Array | None:
+    """
+    Return the values of a column.
+
+    :param column: of the table
+    :param texts: the fields, null where it is empty
+    :return: None where the record reader may read one of them in another way, or refuses it
+    """
+    try:
+        return _FROM_TEXT[column.kind](texts)
+    except (pa.ArrowInvalid, ValueError):
+        return None
+
+
+def from_records(column: TableColumn, records: Sequence[InventoryRecord]) -> pa.Array:
+    """
+    Return the values of a column.
+
+    :param column: of the table
+    :param records: of the rows; their keys come percent-encoded, as they do in text
+    """
+    return pa.array([_value(column, record) for record in records], arrow_type(column))
+
+
+def _value(column: TableColumn, record: InventoryRecord) -> Any:
+    if column.field is None:
+        return record.metadata.get(column.source) or record.other.get(column.source)
+    value = getattr(record, column.field)
+    if column.kind is Kind.KEY:
+        return quote(value, safe="/")
+    if column.kind is Kind.TAGS:
+        return None if value is None else list(record.tags().items())
+    if column.kind is Kind.TIME and value is not None:
+        # Microseconds: Arrow does not take each time that Python takes.
+        return (value - _EPOCH) // timedelta(microseconds=1)
+    return value
+
+
+def _as_it_is(texts: pa.StringArray) -> pa.Array:
+    return texts
+
+
+def _unquoted(texts: pa.StringArray) -> pa.Array:
+    if b'"' not in _joined(texts):
+        return texts
+    trimmed = pc.utf8_trim(texts, '"')
+    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+
+
+def _keys(texts: pa.StringArray) -> pa.Array | None:
+    # An empty key is an error.
+    return None if texts.null_count else texts
+
+
+def _numbers(kind: pa.DataType) -> Callable[[pa.StringArray], pa.Array | None]:
+    def read(texts: pa.StringArray) -> pa.Array | None:
+        # Arrow takes -1, blanks and 0x10, too.
+        digits = _joined(texts)
+        return pc.cast(texts, kind) if not digits or digits.isdigit() else None
+
+    return read
+
+
+def _times(texts: pa.StringArray) -> pa.Array | None:
+    count = len(texts) - texts.null_count
+    if not count:
+        return pa.nulls(len(texts), _TIME)
+    joined = _joined(texts)
+    length, rest = divmod(len(joined), count)
+    shape = joined[:length].translate(_ANY_DIGIT_0)
+    zone = next((zone for zone in _ZONES if joined[:length].endswith(zone)), b"")
+    if rest or not _PLAIN_TIME.fullmatch(shape[: length - len(zone)]):
+        return None
+    # All are of one shape, or their shapes would not follow one another like that; other zones have the same one.
+    if joined.translate(_ANY_DIGIT_0) != shape * count or not pc.all(pc.ends_with(texts, zone.decode())).as_py():
+        return None
+    # Without a zone it is UTC.
+    moments = pc.cast(texts if zone else pc.cast(texts, pa.timestamp("us")), _TIME)
+    return moments if pc.min(moments).value >= _YEAR_1 else None
+
+
+def _distinct(read: Callable[[str], Any], kind: pa.DataType) -> Callable[[pa.StringArray], pa.Array]:
+    def values(texts: pa.StringArray) -> pa.Array:
+        encoded = texts.dictionary_encode()
+        read_once = pa.array([read(text) for text in encoded.dictionary.to_pylist()], kind)
+        return pc.take(read_once, encoded.indices)
+
+    return values
+
+
+@lru_cache(_REMEMBERED)
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return list(InventoryRecord(key="", tag=text).tags().items())
+
+
+def _joined(texts: pa.StringArray) -> bytes:
+    """Return all texts, one behind the other."""
+    _, places, data = texts.buffers()
+    if data is None or not len(texts):
+        return b""
+    offsets = memoryview(places).cast("i")
+    return bytes(memoryview(data)[offsets[texts.offset] : offsets[texts.offset + len(texts)]])
+
+
+_FROM_TEXT: dict[Kind, Callable[[pa.StringArray], pa.Array | None]] = {
+    Kind.KEY: _keys,
+    Kind.TEXT: _as_it_is,
+    Kind.ETAG: _unquoted,
+    Kind.BOOLEAN: _distinct(parse_boolean, pa.bool_()),
+    Kind.SIZE: _numbers(pa.int64()),
+    Kind.CRC64: _numbers(pa.uint64()),
+    Kind.TIME: _times,
+    Kind.TAGS: _distinct(_pairs, _TAGS),
+}

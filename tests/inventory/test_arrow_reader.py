@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever pyarrow is let read is what the record reader reads."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_cosinv.inventory.arrow_reader import ArrowReader
+from airflow_provider_cosinv.inventory.table_columns import table_columns
+from tests.inventory.tables import BUCKET, records_of
+
+COLUMNS = ("Key", "x-cos-meta-a")
+TABLE_COLUMNS = table_columns(COLUMNS)
+READER = ArrowReader(columns=TABLE_COLUMNS, wanted=TABLE_COLUMNS, bucket=BUCKET, is_careful=False)
+
+
+def quickly(text: bytes) -> list[tuple[str, str | None]] | None:
+    batch = READER.quickly(text)
+    return None if batch is None else [tuple(row.values()) for row in batch.to_pylist()]
+
+
+def by_records(text: bytes) -> object:
+    found = records_of(gzip.compress(text, 1), COLUMNS)
+    return [(record.key, record.metadata["x-cos-meta-a"]) for record in found] if isinstance(found, list) else found
+
+
+def test_all_short_texts() -> None:
+    read = 0
+    for length in range(1, 6):
+        for characters in itertools.product('a,"\n\r ', repeat=length):
+            text = "".join(characters).encode()
+            if (rows := quickly(text)) is not None:
+                read += 1
+                assert rows == by_records(text), text
+    assert read > 20
+
+
+_FIELDS = [
+    '"a"',
+    '"b,c"',
+    "a",
+    '""',
+    "",
+    '"x""y"',
+    "a b",
+    '"q\n"',
+    ' "z"',
+    '"z" ',
+    '"a"b',
+    'b"',
+    '",c"',
+    '"a,"b"',
+    'c"',
+]
+
+
+@settings(max_examples=3000, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(_FIELDS[:6] + _FIELDS), st.sampled_from(_FIELDS)), min_size=1, max_size=4),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_rows_of_good_and_bad_fields(rows: Sequence[tuple[str, str]], line_end: str) -> None:
+    text = "".join(f"{key},{value}{line_end}" for key, value in rows).encode()
+    if (found := quickly(text)) is not None:
+        assert found == by_records(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'"a","b"\n"c","d"\n',
+        b'"a","b"\r\n"c","d"\r\n',
+        b'"a","b"\n"c","d"',
+        b"a,b\nc,d\n",
+        b'a,b\nc,"d"\n',
+        b'"a","b"\n"c","d, ""e"", f"\n"g",""\n',
+        b'"a","b"\n' * 1000 + b'"c","""d"""\n' * 1000,
+        '"清单","单"\n'.encode(),
+    ],
+)
+def test_what_is_usual_is_read_without_the_record_reader(text: bytes) -> None:
+    rows = quickly(text)
+
+    assert rows is not None
+    assert rows == by_records(text)
+
+
+# Each of them is an error, or something else, to the csv module.
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'"a"b,"c"\n',
+        b'"a" ,"c"\n',
+        b'"a,"b","c"\n',
+        b'",c","a"\nc","a,"b"\n',
+        b'"a", "c"\n',
+        b'"a"\n"b","c"\n',
+        b'"a","b","c"\n',
+        b'"a","b\nc"\n',
+        b"a, b\n",
+        b" a,b\n",
+        b"a,b\rc,d\n",
+        b'"a","b"\n\n"c","d"\n',
+        b'"","b"\n',
+        b'"a","\xff"\n',
+        b'"a","' + b"x" * 200_000 + b'"\n',
+    ],
+)
+def test_what_may_be_read_in_another_way_is_left_to_the_record_reader(text: bytes) -> None:
+    assert quickly(text) is None
