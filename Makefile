@@ -12,7 +12,7 @@ BROWSER_TESTS := -m pytest tests/system/test_web_interface.py
 # What its old libraries are warned of is theirs.
 OLD_BROWSER_TESTS := $(BROWSER_TESTS) -o filterwarnings=default
 
-.PHONY: help demo test lint types unit docs system screenshots benchmark benchmark-table soak matrix constraints clean
+.PHONY: help demo test lint types unit docs system screenshots benchmark benchmark-table benchmark-waits soak matrix constraints clean
 
 help:
 	@echo "make demo             the main job on the emulator, with a real Airflow; no account needed"
@@ -22,6 +22,7 @@ help:
 	@echo "make screenshots      docs/images: pictures of the web interface"
 	@echo "make benchmark        a report of a million objects, start to end"
 	@echo "make benchmark-table  5,000,000 rows to Parquet and SQL, beside other engines"
+	@echo "make benchmark-waits  10,000 waits in one process, beside the SDK in threads; 2,000 sensors in a real triggerer"
 	@echo "make soak             200 inventories under random faults and kills, with a real Airflow"
 	@echo "make matrix           every Airflow on every Python: unit tests and examples, as a table"
 	@echo "make constraints      resolve the pinned versions again"
@@ -83,6 +84,9 @@ benchmark: $(READY)
 
 benchmark-table: $(READY)-benchmark
 	$(BIN)/python -m benchmarks.table
+
+benchmark-waits: $(READY)
+	$(BIN)/python -m benchmarks.waits
 
 soak: $(READY)
 	$(BIN)/python -m benchmarks.soak

@@ -18,9 +18,10 @@ os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
 import pytest
 
-from airflow_provider_cosinv.cos import aio, caller, shared_credentials
+from airflow_provider_cosinv.cos import aio, caller, retry, shared_credentials
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
+from airflow_provider_cosinv.triggers import pacing
 from tests.support import cloud as played
 
 if TYPE_CHECKING:
@@ -57,9 +58,11 @@ def emulator_settings() -> EmulatorSettings:
 
 
 @pytest.fixture
-def impatient_retries():
-    """Clients try again after milliseconds, not seconds."""
-    policies = {id(module._DEFAULT_POLICY): module._DEFAULT_POLICY for module in (caller, aio)}
+def impatient_retries(monkeypatch):
+    """Clients try again after milliseconds, not seconds, and so do waits that COS asked to slow down."""
+    monkeypatch.setattr(pacing, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(pacing, "_LONGEST_PAUSE", 0.002)
+    policies = {id(policy): policy for policy in (caller._DEFAULT_POLICY, aio._DEFAULT_POLICY, retry.POLLING_POLICY)}
     before = [(policy, vars(policy).copy()) for policy in policies.values()]
     for policy in policies.values():
         vars(policy).update(first_wait=0.001, max_wait=0.002)

@@ -40,7 +40,7 @@ from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
 from airflow_provider_cosinv.cos.shared_credentials import credentials_at_hand
 from airflow_provider_cosinv.cos.signature import Signer
 from airflow_provider_cosinv.cos.tls import tls_context
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 
 _T = TypeVar("_T")
 _DEFAULT_POLICY = RetryPolicy()
@@ -178,8 +178,19 @@ class AsyncCOSClient:
         return await self._retrying(attempt)
 
     async def _retrying(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        try:
+            # Nearly always enough, and tenacity takes as long as a quarter of a poll.
+            return await attempt()
+        except COSInventoryTransientError as error:
+            failed: list[COSInventoryTransientError] = [error]
+
+        async def attempt_again() -> _T:
+            if failed:
+                raise failed.pop()
+            return await attempt()
+
         # One object per call: tenacity keeps the state of a call in it.
-        return await AsyncRetrying(**self._retry_arguments)(attempt)
+        return await AsyncRetrying(**self._retry_arguments)(attempt_again)
 
     @asynccontextmanager
     async def _open(self, request: COSRequest) -> AsyncIterator[tuple[Answer, aiohttp.ClientResponse]]:

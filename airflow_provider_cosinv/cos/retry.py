@@ -49,6 +49,10 @@ class RetryPolicy:
         return state.attempt_number >= (self.throttled_attempts if throttled else self.attempts)
 
 
+#: For who looks again in a while anyway: a lost packet is not worth an interval, and who is throttled shall go away.
+POLLING_POLICY = RetryPolicy(attempts=3, throttled_attempts=1)
+
+
 def _error_of(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
 

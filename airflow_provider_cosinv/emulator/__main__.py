@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             port=options.port,
             secret_id=options.secret_id,
             secret_key=options.secret_key,
+            tls=tuple(options.tls) if options.tls else None,
             settings=EmulatorSettings(
                 region=options.region,
                 delivery=Delivery.parse(options.deliver),
@@ -73,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: this machine only)")
     parser.add_argument("--port", type=int, default=9000, help="port to bind; 0 is any free one (default: 9000)")
+    parser.add_argument(
+        "--tls", nargs=2, type=Path, metavar=("CERTIFICATE", "KEY"), help="PEM files; without them it speaks plain HTTP"
+    )
     parser.add_argument("--region", default="ap-guangzhou", help="region of the buckets (default: %(default)s)")
     parser.add_argument("--secret-id", default=DEFAULT_SECRET_ID, help="SecretId that may do everything")
     parser.add_argument("--secret-key", default=DEFAULT_SECRET_KEY, help="its SecretKey")

@@ -49,6 +49,7 @@ class COSEmulator:
     :param secret_id: of the credential that may do everything
     :param secret_key: of that credential
     :param settings: how the emulator behaves
+    :param tls: PEM files of a certificate for the host and of its key; without them it speaks plain HTTP
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class COSEmulator:
         secret_id: str = DEFAULT_SECRET_ID,
         secret_key: str = DEFAULT_SECRET_KEY,
         settings: EmulatorSettings | None = None,
+        tls: tuple[Path, Path] | None = None,
     ) -> None:
         self.host = host
         self.port = port
         self.secret_id = secret_id
         self._secret_key = secret_key
         self.settings = settings or EmulatorSettings()
+        self.tls = tls
         self._running: tuple[Emulation, ServerThread] | None = None
 
     def __enter__(self) -> Self:
@@ -89,7 +92,10 @@ class COSEmulator:
             credential=Credential(secret_id=self.secret_id, secret_key=self._secret_key),
         )
         server = ServerThread(
-            make_app=lambda reset: Application(emulation=emulation, reset=reset), host=self.host, port=self.port
+            make_app=lambda reset: Application(emulation=emulation, reset=reset),
+            host=self.host,
+            port=self.port,
+            tls=self.tls,
         )
         try:
             self.port = server.start()
@@ -110,7 +116,8 @@ class COSEmulator:
     def url(self) -> str:
         """Where to connect, such as ``http://127.0.0.1:9000``; the Host header names the bucket."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  compared, not bound
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
     @property
     def connection(self) -> dict[str, Any]:
@@ -119,7 +126,11 @@ class COSEmulator:
             "conn_type": "cos",
             "login": self.secret_id,
             "password": self._secret_key,
-            "extra": {"region": self.settings.region, "endpoint_url": self.url},
+            "extra": {
+                "region": self.settings.region,
+                "endpoint_url": self.url,
+                **({"verify_ssl": str(self.tls[0])} if self.tls else {}),
+            },
         }
 
     @property

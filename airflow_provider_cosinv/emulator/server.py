@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import uvicorn
@@ -107,14 +108,21 @@ class ServerThread:
     :param make_app: makes the application, given what resets the connection of a peer
     :param host: address to bind
     :param port: 0 is any free one
+    :param tls: PEM files of the certificate and its key; None is plain HTTP
     """
 
     def __init__(
-        self, *, make_app: Callable[[Callable[[tuple[str, int]], None]], ASGIApp], host: str, port: int
+        self,
+        *,
+        make_app: Callable[[Callable[[tuple[str, int]], None]], ASGIApp],
+        host: str,
+        port: int,
+        tls: tuple[Path, Path] | None = None,
     ) -> None:
         self._make_app = make_app
         self._host = host
         self._port = port
+        self._tls = tls
         self._server: PromptServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -123,7 +131,7 @@ class ServerThread:
         Start, and wait until requests are answered.
 
         :return: the port
-        :raises OSError: where the address cannot be bound
+        :raises OSError: where the address cannot be bound, or the certificate not be used
         """
         connections = Connections()
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
@@ -146,7 +154,14 @@ class ServerThread:
             server_header=False,
             date_header=False,
             timeout_keep_alive=_KEEP_ALIVE,
+            ssl_certfile=self._tls[0] if self._tls else None,
+            ssl_keyfile=self._tls[1] if self._tls else None,
         )
+        try:
+            config.load()
+        except OSError as error:
+            listener.close()
+            raise OSError(f"The certificate or its key cannot be used ({self._tls}): {error}") from error
         self._server = PromptServer(config)
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="cosinv-emulator", daemon=True

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.hooks.destination import ResultLocation, check_writable, publish
 from airflow_provider_cosinv.hooks.lineage import Place, was_written
+from airflow_provider_cosinv.hooks.progress import describe_manifest
 from airflow_provider_cosinv.hooks.report import read_manifest
 from airflow_provider_cosinv.hooks.results import Stopwatch
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, naming
-from airflow_provider_cosinv.hooks.wait import describe_manifest
 from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.inventory.layout import MANIFEST_NAME
 from airflow_provider_cosinv.inventory.manifest import Manifest

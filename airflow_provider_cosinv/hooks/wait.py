@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every way of waiting has in common: one look, its log line, the result, the time-out."""
+"""What every way of waiting has in common: one look, the result, the time-out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
 
 from airflow_provider_cosinv.assets.cos import create_asset
 from airflow_provider_cosinv.exceptions import (
     COSInventoryCorruptReportError,
-    COSInventoryError,
     COSInventoryNotFoundError,
     COSInventoryPermissionError,
     COSInventoryTimeoutError,
     COSInventoryTransientError,
     error_from_dict,
 )
+from airflow_provider_cosinv.hooks.progress import StateLog
 from airflow_provider_cosinv.hooks.report import find_manifest
 from airflow_provider_cosinv.inventory.manifest import Manifest
-from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
+from airflow_provider_cosinv.inventory.search import ReportSearch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -33,56 +33,6 @@ GRACE_POLLS = 3
 
 #: The trigger keeps a wait's time itself; Airflow's own limit is this much longer, for a triggerer that is not running.
 TRIGGERER_MARGIN = timedelta(minutes=5)
-
-_STATES = {
-    "absent": "not there yet",
-    "older": "not there yet; the one that is there is older than the job",
-    "incomplete": "being written: the checksum is there, the manifest is not",
-    "unverified": "being written: manifest and checksum do not agree yet",
-    "ready": "there and verified",
-}
-
-
-class Logger(Protocol):
-    """The part of a logger that is needed: Airflow's and the standard library's have it."""
-
-    def info(self, message: str, /, *arguments: Any) -> Any:
-        """Log a change of state."""
-
-    def warning(self, message: str, /, *arguments: Any) -> Any:
-        """Log what is odd."""
-
-
-class StateLog:
-    """
-    Logs a wait: one line for each change of state.
-
-    :param search: what is waited for
-    :param log: where to
-    """
-
-    def __init__(self, *, search: ReportSearch, log: Logger) -> None:
-        self.search = search
-        self.log = log
-        self.last = ""
-
-    def seen(self, sighting: Sighting) -> None:
-        """Log what a look showed, where it is news."""
-        if self._is_news(_STATES[sighting.state]):
-            self.log.info("Report %s: %s", self.search, self.last)
-
-    def failed(self, error: COSInventoryError) -> None:
-        """Log a fault that may pass, where it is news."""
-        if self._is_news(f"no answer: {error.message}"):
-            self.log.warning("Report %s: COS could not be asked, trying again: %s", self.search, error)
-
-    def renewed(self, cos_conn_id: str) -> None:
-        """Log that the wait goes on with other credentials."""
-        self.log.info("Connection %s was edited; waiting goes on with it", cos_conn_id)
-
-    def _is_news(self, state: str) -> bool:
-        changed, self.last = state != self.last, state
-        return changed
 
 
 def look_once(hook: COSInventoryHook, states: StateLog, *, poll_interval: float) -> Manifest | None:
@@ -187,13 +137,4 @@ def no_answer(timeout: float) -> COSInventoryTimeoutError:
     return COSInventoryTimeoutError(
         f"The triggerer gave no answer within {timeout + TRIGGERER_MARGIN.total_seconds():g} seconds.",
         hint="Check that a triggerer is running and has room (Admin > Jobs; [triggerer] capacity).",
-    )
-
-
-def describe_manifest(manifest: Manifest) -> str:
-    """Return the counts of a report in one line of log."""
-    return (
-        f"cos://{manifest.bucket}/{manifest.manifest_key}: {len(manifest.files)} data files, "
-        f"{sum(file.size for file in manifest.files)} bytes, {manifest.matched_objects} rows of "
-        f"{manifest.listed_objects} objects listed (the number that is billed)"
     )

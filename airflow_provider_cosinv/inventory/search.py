@@ -84,6 +84,11 @@ class Sighting:
         """The report is there and verified."""
         return self.state == "ready"
 
+    @property
+    def is_begun(self) -> bool:
+        """A part of the report is there: COS is writing it."""
+        return self.state in ("incomplete", "unverified")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSearch:

@@ -16,12 +16,12 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, C
 from airflow_provider_cosinv.hooks.airflow_exceptions import TaskDeferralTimeout
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
+from airflow_provider_cosinv.hooks.interval import interval_at
 from airflow_provider_cosinv.hooks.lineage import Place, openlineage
+from airflow_provider_cosinv.hooks.progress import StateLog
 from airflow_provider_cosinv.hooks.wait import (
     TRIGGERER_MARGIN,
-    StateLog,
     announce,
-    describe_manifest,
     look_once,
     manifest_of,
     no_answer,
@@ -77,7 +77,8 @@ class COSInventoryOperator(BaseOperator):
     :param durable: keep the job in Airflow's task state store, where there is one (3.3 and later)
     :param wait_for_completion: wait for the report, too; the result then has one more key, ``manifest``
     :param deferrable: wait in the triggerer, without a worker
-    :param poll_interval: seconds, or a timedelta, between two looks for the report
+    :param poll_interval: seconds, or a timedelta, between two looks for the report at least; it grows with the age of
+        the wait, up to ten times as long and ten minutes at most
     :param timeout: seconds, or a timedelta, to wait for the report at most; a wait that took it all is not retried
     :param multiple_outputs: push each key of the result as an XCom of its own, too
     """
@@ -169,7 +170,8 @@ class COSInventoryOperator(BaseOperator):
                 context["ti"].xcom_push(key="job_id", value=job.job_id)
             if not self.deferrable:
                 return self._wait(context, job)
-            return self._look_or_defer(context, job, time.time() + self._time_to_wait())
+            states = self._states(job, begun=time.time())
+            return self._look_or_defer(context, job, time.time() + self._time_to_wait(), states)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """
@@ -180,11 +182,12 @@ class COSInventoryOperator(BaseOperator):
         """
         with failing_fast():
             job = self._submitted = InventoryJob.from_dict(event["job"])
+            states = self._states(job, begun=event["deadline"] - self._time_to_wait())
             try:
-                return self._result(context, job, manifest_of(event, self.hook, job.search()))
+                return self._result(context, job, manifest_of(event, self.hook, states.search), states)
             except COSInventoryTransientError as error:
-                StateLog(search=job.search(), log=self.log).failed(error)
-            return self._look_or_defer(context, job, event["deadline"])
+                states.failed(error)
+            return self._look_or_defer(context, job, event["deadline"], states)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral, also where the triggerer did not answer."""
@@ -244,32 +247,34 @@ class COSInventoryOperator(BaseOperator):
         )
 
     def _wait(self, context: Context, job: InventoryJob) -> dict[str, Any]:
-        states = StateLog(search=job.search(), log=self.log)
+        states = self._states(job, begun=time.time())
         interval, timeout = seconds(self.poll_interval, "poll_interval"), seconds(self.timeout, "timeout")
         deadline = time.monotonic() + timeout
         while True:
             manifest = look_once(self.hook, states, poll_interval=interval)
             if manifest is not None:
-                return self._result(context, job, manifest)
+                return self._result(context, job, manifest, states)
             rest = deadline - time.monotonic()
             if rest <= 0:
                 raise not_in_time(states.search, timeout=timeout, last=states.last)
-            time.sleep(min(interval, rest))
+            time.sleep(min(interval_at(timeout - rest, floor=interval), rest))
 
     def _time_to_wait(self) -> float:
         # Airflow keeps execution_timeout on a worker only.
         timeout = seconds(self.timeout, "timeout")
         return min(timeout, self.execution_timeout.total_seconds()) if self.execution_timeout else timeout
 
-    def _look_or_defer(self, context: Context, job: InventoryJob, deadline: float) -> dict[str, Any]:
+    def _states(self, job: InventoryJob, *, begun: float) -> StateLog:
+        return StateLog(search=job.search(), log=self.log, begun=begun)
+
+    def _look_or_defer(self, context: Context, job: InventoryJob, deadline: float, states: StateLog) -> dict[str, Any]:
         from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
 
-        search = job.search()
+        search = states.search
         interval = seconds(self.poll_interval, "poll_interval")
-        states = StateLog(search=search, log=self.log)
         manifest = look_once(self.hook, states, poll_interval=interval)
         if manifest is not None:
-            return self._result(context, job, manifest)
+            return self._result(context, job, manifest, states)
         if time.time() >= deadline:
             # Else the wait could go to and fro for ever: the triggerer sees the report, the worker cannot read it.
             raise not_in_time(search, timeout=self._time_to_wait(), last=states.last)
@@ -281,13 +286,14 @@ class COSInventoryOperator(BaseOperator):
                 deadline=deadline,
                 timeout=self._time_to_wait(),
                 job=job.as_dict(),
+                last_seen=states.last,
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGERER_MARGIN,
         )
 
-    def _result(self, context: Context, job: InventoryJob, manifest: Manifest) -> dict[str, Any]:
-        self.log.info("Report ready: %s", describe_manifest(manifest))
+    def _result(self, context: Context, job: InventoryJob, manifest: Manifest, states: StateLog) -> dict[str, Any]:
+        states.ready(manifest)
         announce(manifest, self.outlets, context, job_id=job.job_id)
         return {**job.as_dict(), "manifest": manifest.as_dict()}
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from airflow_provider_cosinv.exceptions import COSInventoryTransientError
-from airflow_provider_cosinv.hooks.wait import Logger
+from airflow_provider_cosinv.hooks.progress import Logger
 from airflow_provider_cosinv.inventory.job import InventoryJob
 
 #: Renaming it would lose the jobs of tasks that are being retried during an upgrade.

@@ -19,7 +19,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryUnansweredError,
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.wait import Logger
+from airflow_provider_cosinv.hooks.progress import Logger
 from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration
 from airflow_provider_cosinv.inventory.identity import TaskIdentity, derive_inventory_id
 from airflow_provider_cosinv.inventory.job import InventoryJob

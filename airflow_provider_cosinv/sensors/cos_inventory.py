@@ -29,11 +29,10 @@ from airflow_provider_cosinv.hooks.airflow_exceptions import (
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.hooks.lineage import Place, openlineage
+from airflow_provider_cosinv.hooks.progress import StateLog
 from airflow_provider_cosinv.hooks.wait import (
     TRIGGERER_MARGIN,
-    StateLog,
     announce,
-    describe_manifest,
     look_once,
     manifest_of,
     no_answer,
@@ -78,8 +77,9 @@ class COSInventorySensor(BaseSensorOperator):
     :param deferrable: wait in the triggerer, without a worker
     :param multiple_outputs: push each key of the result as an XCom of its own, too
     :param kwargs: ``poke_interval`` and ``timeout`` in seconds, ``mode``, ``soft_fail`` (skips what is not there in
-        time, and nothing else) and ``never_fail`` as of every sensor; ``silent_fail`` is refused;
-        ``exponential_backoff`` and ``max_wait`` count on a worker only
+        time, and nothing else) and ``never_fail`` as of every sensor; ``silent_fail`` is refused. In the triggerer the
+        interval grows from ``poke_interval`` with the age of the wait, up to ``max_wait``, or ten times as long and
+        ten minutes at most; on a worker it grows with ``exponential_backoff`` only
     """
 
     template_fields: Sequence[str] = (
@@ -160,6 +160,7 @@ class COSInventorySensor(BaseSensorOperator):
                     hint="Leave it out: faults that pass are part of the wait anyway.",
                 )
             self._show(context)  # a wrong parameter is known before the first look
+            self._begin(context)
             if self.deferrable:
                 return self._look_or_defer(context, time.time() + self.timeout)
             try:
@@ -176,8 +177,12 @@ class COSInventorySensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        manifest = look_once(self.hook, self._states(context), poll_interval=self.poke_interval)
+        states = self._states(context)
+        before = states.last
+        manifest = look_once(self.hook, states, poll_interval=self.poke_interval)
         if manifest is None:
+            if self.reschedule and states.last != before:
+                states.remember(context)
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._result(context, manifest))
 
@@ -188,10 +193,11 @@ class COSInventorySensor(BaseSensorOperator):
         :param event: the trigger's
         :returns: the manifest, :meth:`Manifest.as_dict`
         """
+        states = self._states(context, begun=event["deadline"] - self.timeout)
         try:
-            return self._result(context, manifest_of(event, self.hook, self._search(context)))
+            return self._result(context, manifest_of(event, self.hook, states.search))
         except COSInventoryTransientError as error:
-            self._states(context).failed(error)
+            states.failed(error)
         return self._look_or_defer(context, event["deadline"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -205,6 +211,7 @@ class COSInventorySensor(BaseSensorOperator):
                 return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
             except TaskDeferralTimeout as error:
                 # Nobody has looked for a while.
+                self._states(context, begun=time.time() - self.timeout - TRIGGERER_MARGIN.total_seconds())
                 found = self.poke(context)
                 if found.xcom_value is not None:
                     return found.xcom_value
@@ -246,13 +253,15 @@ class COSInventorySensor(BaseSensorOperator):
                 poke_interval=self.poke_interval,
                 deadline=deadline,
                 timeout=self.timeout,
+                max_poke_interval=self.max_wait.total_seconds() if self.max_wait is not None else None,
+                last_seen=self._states(context).last,
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGERER_MARGIN,
         )
 
     def _result(self, context: Context, manifest: Manifest) -> dict[str, Any]:
-        self.log.info("Report ready: %s", describe_manifest(manifest))
+        self._states(context).ready(manifest)
         self._manifest = manifest
         announce(manifest, self.outlets, context, job_id=self._job.job_id if self._job else None)
         return manifest.as_dict()
@@ -284,9 +293,16 @@ class COSInventorySensor(BaseSensorOperator):
         states = self._states(context)
         return _sensor_timeout(not_in_time(states.search, timeout=self.timeout, last=states.last))
 
-    def _states(self, context: Context) -> StateLog:
+    def _begin(self, context: Context) -> None:
+        first = context["ti"].get_first_reschedule_date(context) if self.reschedule and not self.deferrable else None
+        states = self._states(context, begun=first.timestamp() if first else None)
+        if first:
+            states.recall(context)
+
+    def _states(self, context: Context, *, begun: float | None = None) -> StateLog:
         if self._state_log is None:
-            self._state_log = StateLog(search=self._search(context), log=self.log)
+            begun = time.time() if begun is None else begun
+            self._state_log = StateLog(search=self._search(context), log=self.log, begun=begun)
         return self._state_log
 
     _state_log: StateLog | None = None

@@ -4,25 +4,38 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_cosinv.cos.retry import POLLING_POLICY
 from airflow_provider_cosinv.exceptions import (
     COSInventoryError,
     COSInventoryNotFoundError,
     COSInventoryPermissionError,
+    COSInventoryThrottledError,
     COSInventoryTransientError,
 )
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
 from airflow_provider_cosinv.hooks.connection import no_connection, read_connection
+from airflow_provider_cosinv.hooks.progress import StateLog
 from airflow_provider_cosinv.hooks.report import check_absent
-from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, StateLog, not_in_time
+from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, not_in_time
 from airflow_provider_cosinv.inventory.search import Found, ReportSearch, Sighting, Wanted, look
+from airflow_provider_cosinv.triggers.pacing import first_pause, next_pause, pacer_of
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout as time_limit
+else:
+    # aiohttp brings it, to this Python alone.
+    from async_timeout import timeout as time_limit  # type: ignore[import-not-found]  # not on newer ones
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -41,11 +54,13 @@ class COSInventoryTrigger(BaseTrigger):
 
     :param search: where and how to look, :meth:`ReportSearch.as_dict`
     :param cos_conn_id: the Airflow connection, of type ``cos``
-    :param poke_interval: seconds between two looks
+    :param poke_interval: seconds between two looks at least; see :mod:`airflow_provider_cosinv.hooks.interval`
     :param deadline: Unix time, in seconds; the first look after it is the last
-    :param timeout: seconds of the whole wait, for the message
+    :param timeout: seconds of the whole wait: it began so long before its deadline
     :param job: the job waited for, which the event hands back: on some versions ``dag.test`` drops the arguments
         that Airflow keeps for the resumption
+    :param max_poke_interval: seconds between two looks at most; default: ten times ``poke_interval``, or ten minutes
+    :param last_seen: what the worker logged before it deferred: it is no news
     """
 
     def __init__(
@@ -57,6 +72,8 @@ class COSInventoryTrigger(BaseTrigger):
         deadline: float,
         timeout: float,
         job: dict[str, Any] | None = None,
+        max_poke_interval: float | None = None,
+        last_seen: str = "",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
         self.search = search
@@ -65,6 +82,8 @@ class COSInventoryTrigger(BaseTrigger):
         self.deadline = deadline
         self.timeout = timeout
         self.job = job
+        self.max_poke_interval = max_poke_interval
+        self.last_seen = last_seen
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments: the triggerer stores both and may start it again elsewhere."""
@@ -77,6 +96,8 @@ class COSInventoryTrigger(BaseTrigger):
                 "deadline": self.deadline,
                 "timeout": self.timeout,
                 "job": self.job,
+                "max_poke_interval": self.max_poke_interval,
+                "last_seen": self.last_seen,
             },
         )
 
@@ -92,38 +113,53 @@ class COSInventoryTrigger(BaseTrigger):
 
     async def _wait(self) -> Sighting:
         search = ReportSearch.from_dict(self.search)
-        states = StateLog(search=search, log=self.log)
-        aio = await asyncio.to_thread(import_aio)
+        begun = self.deadline - self.timeout
+        states = StateLog(search=search, log=self.log, begun=begun, last=self.last_seen)
+        pause_at = partial(next_pause, floor=self.poke_interval, cap=self.max_poke_interval)
+        aio = await import_aio()
+        pacer = pacer_of(search.bucket)
+        settings: ClientSettings | None = None
         async with aio.shared_session():
-            settings = await connection_settings(self.cos_conn_id, region=search.region)
-            client = aio.AsyncCOSClient(settings=settings)
+            pause = first_pause(time.time() - begun, floor=self.poke_interval, cap=self.max_poke_interval)
             over = False
             # There is a last look after the deadline, however late this triggerer was started: the report may be there.
             while not over:
-                # The worker looked before it deferred. A trigger that fires within its first second meets a race in
-                # Airflow's scheduler (apache/airflow#66374).
-                await asyncio.sleep(min(self.poke_interval, max(self.deadline - time.time(), 0)))
-                over = time.time() >= self.deadline
+                left = max(self.deadline - time.time(), 0)
                 try:
-                    # A silent network may hold a look longer than the wait shall take.
-                    limit = max(self.deadline - time.time(), _LAST_LOOK)
-                    sighting = await asyncio.wait_for(self._look(search, client), limit)
+                    async with pacer.turn(min(pause, left), within=left + _LAST_LOOK):
+                        over = time.time() >= self.deadline
+                        if settings is None:
+                            # Not before: after a restart, all waits at once would ask Airflow for their connections.
+                            settings = await connection_settings(self.cos_conn_id, region=search.region)
+                            client = aio.AsyncCOSClient(settings=settings, retry_policy=POLLING_POLICY)
+                        # A silent network may hold a look longer than the wait shall take.
+                        limit = max(self.deadline - time.time(), _LAST_LOOK)
+                        async with time_limit(limit):
+                            sighting = await self._look(search, client)
+                except COSInventoryThrottledError as error:
+                    states.failed(error)
+                    # It goes on as soon as the pacer lets anybody look.
+                    pause = 0.0
                 except COSInventoryTransientError as error:
                     states.failed(error)
+                    pause = pause_at(time.time() - begun)
                 except COSInventoryPermissionError:
                     # Temporary credentials end, and keys are replaced, while a wait goes on for hours.
                     renewed = await connection_settings(self.cos_conn_id, region=search.region)
                     if renewed == settings:
                         raise
-                    settings, client = renewed, aio.AsyncCOSClient(settings=renewed)
+                    settings = renewed
+                    client = aio.AsyncCOSClient(settings=settings, retry_policy=POLLING_POLICY)
                     states.renewed(self.cos_conn_id)
                     over = False
+                    pause = self.poke_interval
                 except asyncio.TimeoutError:
                     break
                 else:
                     states.seen(sighting)
                     if sighting.ready:
                         return sighting
+                    pause = pause_at(0 if sighting.is_begun else time.time() - begun)
         raise not_in_time(search, timeout=self.timeout, last=states.last)
 
     async def _look(self, search: ReportSearch, client: AsyncCOSClient) -> Sighting:
@@ -151,13 +187,16 @@ async def connection_settings(cos_conn_id: str, *, region: str | None) -> Client
     return read_connection(connection, region=region)
 
 
-def import_aio() -> ModuleType:
-    """Return the module of the asynchronous client; call it in a thread."""
+async def import_aio() -> ModuleType:
+    """Return the module of the asynchronous client."""
     # aiohttp takes a third of a second: too long for the event loop, which all triggers share, and for the worker,
-    # which makes a trigger only to hand it over.
-    from airflow_provider_cosinv.cos import aio
+    # which makes a trigger only to hand it over. Once it is there, no wait needs a thread.
+    if "aio" not in _imported:
+        _imported["aio"] = await asyncio.to_thread(import_module, "airflow_provider_cosinv.cos.aio")
+    return _imported["aio"]
 
-    return aio
+
+_imported: dict[str, ModuleType] = {}
 
 
 async def fetch(client: AsyncCOSClient, wanted: Wanted) -> Found | None:

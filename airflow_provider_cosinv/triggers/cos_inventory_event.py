@@ -119,7 +119,7 @@ class COSInventoryEventTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each new report, oldest first."""
-        aio = await asyncio.to_thread(import_aio)
+        aio = await import_aio()
         failure = ""
         async with aio.shared_session():
             while True:

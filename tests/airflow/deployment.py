@@ -187,6 +187,11 @@ class AirflowDeployment:
         """Where the API server and the web interface are."""
         return self.client.url
 
+    @property
+    def component_environment(self) -> dict[str, str]:
+        """The environment variables of a component, for one more program of this deployment."""
+        return dict(self._component_environment)
+
     def cli(self, *arguments: str) -> str:
         """Run the command ``airflow`` with these arguments, as a person at this deployment would; return its output.
 

@@ -66,6 +66,7 @@ def _wait_for(path, process):
         (["--seed-dir", "/nowhere"], "not a directory"),
         (["--seed-dir", ".", "--objects", "5"], "name another"),
         (["--rows-per-file", "0"], "at least 1"),
+        (["--tls", "/nowhere/certificate.pem", "/nowhere/key.pem"], "/nowhere/certificate.pem"),
     ],
 )
 def test_a_wrong_argument_is_explained(arguments, text, capsys, monkeypatch):

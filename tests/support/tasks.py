@@ -42,6 +42,7 @@ class TaskInstance:
     run_id: str = "manual__2026-11-22"
     map_index: int = -1
     max_tries: int = 0
+    try_number: int = 1
     pushed: dict[str, Any] = field(default_factory=dict)
     first_reschedule: datetime | None = None
 

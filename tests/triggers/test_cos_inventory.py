@@ -3,15 +3,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from datetime import datetime, timezone
 from pydoc import locate
 
 import pytest
+from airflow.sdk import BaseHook
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.inventory import InventoryJob, ReportSearch
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
+from airflow_provider_cosinv.triggers import pacing
 from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
 from tests.conftest import DESTINATION, SOURCE
 from tests.support.tasks import make_context, run_trigger
@@ -65,6 +68,8 @@ def test_every_argument_is_serialised_under_its_own_name():
         "deadline": 1.5,
         "timeout": 20.0,
         "job": {"job_id": "x"},
+        "max_poke_interval": None,
+        "last_seen": "",
     }
     assert locate(classpath)(**arguments).serialize() == (classpath, arguments)
 
@@ -172,3 +177,115 @@ class TestLongWait:
         cos.fault(method="GET", nth=2, status=400, code="ExpiredToken")
         event = run_trigger(make_trigger(search=search_of(job)))
         assert (event["error"], event["code"]) == ("COSInventoryPermissionError", "ExpiredToken")
+
+
+class TestManyWaits:
+    """Triggers of one process and destination bucket, over HTTP."""
+
+    @pytest.fixture
+    def emulator_settings(self):
+        return EmulatorSettings(post_rate=0, delivery=Delivery(seconds=1e9))
+
+    @staticmethod
+    def count_looks(cos):
+        """Count the requests for reports from now on."""
+        cos.fault(method="GET", times=0)
+        number = len(cos.faults()) - 1
+        return lambda: cos.faults()[number]["seen"]
+
+    @staticmethod
+    async def wait_a_while(triggers, seconds):
+        waits = [asyncio.create_task(anext(trigger.run())) for trigger in triggers]
+        await asyncio.sleep(seconds)
+        assert not any(wait.done() for wait in waits)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+    def test_where_cos_asks_one_to_slow_down_none_of_them_asks_for_a_while(self, cos, monkeypatch):
+        monkeypatch.setattr(pacing, "_FIRST_PAUSE", 60)
+        looks = self.count_looks(cos)
+
+        async def run():
+            await self.wait_a_while([make_trigger(deadline=time.time() + 60, timeout=60)], 1)
+            assert looks() > 1
+            told = asyncio.create_task(anext(make_trigger(deadline=time.time() + 60, timeout=60).run()))
+            cos.fault(method="GET", status=503, code="SlowDown")
+            while not cos.faults()[-1]["happened"]:  # noqa: ASYNC110  the emulator counts in a thread of its own
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.5)
+            before = looks()
+            await self.wait_a_while([make_trigger(deadline=time.time() + 60, timeout=60) for _ in range(20)], 2)
+            assert looks() == before
+            told.cancel()
+            await asyncio.gather(told, return_exceptions=True)
+
+        asyncio.run(run())
+
+    def test_a_bucket_that_throttles_does_not_slow_another(self, cos, monkeypatch):
+        monkeypatch.setattr(pacing, "_FIRST_PAUSE", 30)
+        cos.create_bucket("other-1250000000")
+        cos.fault(method="GET", bucket=DESTINATION, times=None, status=503, code="SlowDown")
+        cos.fault(method="GET", bucket="other-1250000000", times=0)
+        triggers = [make_trigger(), make_trigger(search={**SEARCH, "bucket": "other-1250000000"})]
+        asyncio.run(self.wait_a_while(triggers, 1.0))
+        throttled, other = cos.faults()
+        assert throttled["seen"] == 1
+        assert other["seen"] > 1
+
+    def test_after_a_restart_they_are_spread_over_the_interval(self, cos):
+        looks = self.count_looks(cos)
+        # They began long ago: another triggerer had them.
+        triggers = [
+            make_trigger(poke_interval=10, max_poke_interval=10, deadline=time.time() + 600, timeout=3600)
+            for _ in range(100)
+        ]
+        asyncio.run(self.wait_a_while(triggers, 3))
+        # Some look soon, most do not yet.
+        assert 1 <= looks() <= 60
+
+    def test_the_interval_grows_with_the_age_of_the_wait_and_is_capped(self, cos):
+        def looks_of(**parameters):
+            cos.clear_faults()
+            looks = self.count_looks(cos)
+            trigger = make_trigger(poke_interval=0.1, deadline=time.time() + 60, **parameters)
+            asyncio.run(self.wait_a_while([trigger], 2))
+            return looks()
+
+        young, old, capped = looks_of(timeout=60), looks_of(timeout=3600), looks_of(timeout=3600, max_poke_interval=0.1)
+        # An old one looks each second, the others ten times as often where the machine lets them.
+        assert old <= 3
+        assert min(young, capped) > old
+
+    def test_a_report_that_is_being_written_is_looked_for_at_the_shortest_interval(self, cos):
+        cos.put_object(DESTINATION, "inv/1250000000/examplebucket/x/20261122/manifest.checksum", b"0" * 32)
+        looks = self.count_looks(cos)
+        # One that has not begun is looked for twice in two seconds; each look here is two requests.
+        trigger = make_trigger(poke_interval=0.1, deadline=time.time() + 60, timeout=3600)
+        asyncio.run(self.wait_a_while([trigger], 2))
+        assert looks() > 6
+
+    def test_a_batch_costs_its_polls_and_one_connection_look_up_each(self, cos, monkeypatch):
+        looked_up = []
+        aget_connection = BaseHook.aget_connection
+
+        async def counted(conn_id):
+            looked_up.append(conn_id)
+            return await aget_connection(conn_id)
+
+        monkeypatch.setattr(BaseHook, "aget_connection", counted)
+        looks = self.count_looks(cos)
+        threads = set()
+
+        async def run():
+            triggers = [make_trigger(poke_interval=0.3, deadline=time.time() + 60, timeout=60) for _ in range(50)]
+            await self.wait_a_while(triggers[:1], 1)
+            looked_up.clear()
+            before = set(threading.enumerate())
+            await self.wait_a_while(triggers, 3)
+            threads.update(thread for thread in set(threading.enumerate()) - before if "asyncio" in thread.name)
+
+        asyncio.run(run())
+        assert looks() >= 100
+        assert len(looked_up) == 50
+        assert not threads

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Who may look now: one pacer for each event loop and destination bucket, shared by all waits of the triggerer.
+
+Ten thousand waits that fall due together (the triggerer was restarted, or stood still) are let in a few at a time, so
+that the event loop, which all triggers share, is free in between. Where COS asks one of them to slow down, all of them
+pause, and come back one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from heapq import heappop, heappush
+from itertools import count
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from airflow_provider_cosinv.exceptions import COSInventoryThrottledError
+from airflow_provider_cosinv.hooks.interval import interval_at
+
+#: Looks at one bucket at the same time: a third of the connections, so that a bucket that hangs leaves some to others,
+#: and as many as the event loop does in one round without being late for anybody.
+PLACES = 32
+
+# Seconds. Airflow's scheduler can fail a task whose trigger fires within its first second (apache/airflow#66374).
+_EARLIEST = 1.0
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
+
+
+class Pacer:
+    """
+    Lets waits look, in the order in which they fall due, and no more than some at a time.
+
+    It belongs to the running event loop. It knows from how a look ends what COS thinks of the pace: after "slow
+    down" nobody looks for a pause that doubles each time, then one at a time, and each answer opens one place more.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._number = count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._inside = 0
+        self._places = PLACES
+        self._opens = 0.0
+        self._pause = 0.0
+        self._slowed = 0.0
+
+    @asynccontextmanager
+    async def turn(self, pause: float, *, within: float) -> AsyncIterator[None]:
+        """
+        Hold a place while the block looks.
+
+        :param pause: seconds until the look is due
+        :param within: seconds to wait for the turn at most
+        :raises asyncio.TimeoutError: where the turn did not come in that time
+        """
+        await self._enter(self._loop.time() + pause, within)
+        entered = self._loop.time()
+        try:
+            yield
+        except COSInventoryThrottledError:
+            self._slow_down(entered)
+            raise
+        else:
+            self._speed_up(entered)
+        finally:
+            self._leave()
+
+    async def _enter(self, due: float, within: float) -> None:
+        place: asyncio.Future[None] = self._loop.create_future()
+        heappush(self._queue, (due, next(self._number), place))
+        self._let_in()
+        # Not wait_for, which swallows a cancellation that meets the turn (Python 3.10 and 3.11).
+        expiry = self._loop.call_later(within, _expire, place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._leave()
+            raise
+        finally:
+            expiry.cancel()
+
+    def _leave(self) -> None:
+        self._inside -= 1
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._queue and self._inside < self._places:
+            due, _, place = self._queue[0]
+            if not place.done():
+                opens = max(due, self._opens)
+                if opens > self._loop.time():
+                    self._wake(opens)
+                    return
+                self._inside += 1
+                place.set_result(None)
+            heappop(self._queue)
+
+    def _wake(self, when: float) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= when and not self._timer.cancelled():
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._let_in()
+
+    def _slow_down(self, entered: float) -> None:
+        # Those who asked before the pause began tell the same once more.
+        if entered < self._slowed:
+            return
+        self._slowed = self._loop.time()
+        self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+        # Not at the moment at which another triggerer comes back.
+        self._opens = self._slowed + self._pause * random.uniform(1, 1.5)  # noqa: S311  no secret
+        self._places = 1
+
+    def _speed_up(self, entered: float) -> None:
+        if entered < self._slowed or self._places == PLACES:
+            return
+        self._places += 1
+        if self._places == PLACES:
+            self._pause = 0.0
+
+
+def _expire(place: asyncio.Future[None]) -> None:
+    if not place.done():
+        place.set_exception(asyncio.TimeoutError())
+
+
+_pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, Pacer]] = WeakKeyDictionary()
+
+
+def pacer_of(bucket: str) -> Pacer:
+    """
+    Return the pacer of the running event loop for a bucket; it lasts as long as a wait holds it.
+
+    :param bucket: full name of the destination bucket
+    """
+    pacers = _pacers.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+    pacer = pacers.get(bucket)
+    if pacer is None:
+        pacer = pacers[bucket] = Pacer()
+    return pacer
+
+
+def first_pause(age: float, *, floor: float, cap: float | None) -> float:
+    """
+    Return the seconds until the first look of a trigger that starts.
+
+    A wait that has just begun was looked for by its worker a moment ago. An older one comes from a triggerer that has
+    ended, with all the others of that triggerer: they are spread over a whole interval.
+
+    :param age: of the wait, seconds
+    :param floor: seconds between two looks at least
+    :param cap: seconds, see :func:`interval_at`
+    """
+    if age < floor:
+        return floor * random.uniform(1, 1.25)  # noqa: S311  no secret
+    return random.uniform(min(_EARLIEST, floor), interval_at(age, floor=floor, cap=cap))  # noqa: S311  no secret
+
+
+def next_pause(age: float, *, floor: float, cap: float | None) -> float:
+    """
+    Return the seconds until the next look; a little is drawn at random, so that waits that met do not stay together.
+
+    :param age: of the wait, seconds
+    :param floor: seconds between two looks at least
+    :param cap: seconds, see :func:`interval_at`
+    """
+    return interval_at(age, floor=floor, cap=cap) * random.uniform(1, 1.1)  # noqa: S311  no secret
