@@ -14,7 +14,8 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryError
-from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, about_report, describe_manifest
+from airflow_provider_cosinv.hooks.progress import describe_manifest
+from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, about_report
 from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
 from airflow_provider_cosinv.inventory.layout import is_date, report_prefixes
 from airflow_provider_cosinv.inventory.manifest import Manifest, parse_manifest

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from airflow_provider_cosinv.links.cos import console_url
 
 BUCKET = "retriedbucket-1250000000"
