@@ -15,7 +15,6 @@ from airflow_provider_cosinv.hooks.results import ResultFile, Stopwatch
 from airflow_provider_cosinv.hooks.source import Batch, ManifestLike, ReportSource
 from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
-from airflow_provider_cosinv.inventory.parts import PartOrigin
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.hooks.table_calls import TableCalls
@@ -36,12 +35,12 @@ def to_parquet(
     beside = f"cos://{report.bucket}/{report.manifest_key.rpartition('/')[0]}/parquet/"
     part = ResultFile(
         location=_in_folder(destination or beside, part_name(report, files)),
-        options=PartOrigin.of(report, files).options(),
         client=hook.client_for(source) if destination else hook.client_in(report.region),
     )
     part.check()
     with hook.open_report(report, source.files, settings=settings) as table:
-        written = part.save(table, "SELECT * FROM inventory")
+        made = table.engine.folder / "part.parquet"
+        written = part.publish(made, rows=table.save_part(made))
     was_written(hook, Place.of_file(written["path"]).folder)
     source_bytes = sum(file.size for file in files)
     hook.log.info(

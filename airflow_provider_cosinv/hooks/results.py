@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
@@ -37,13 +38,13 @@ class ResultFile:
     One file of a result.
 
     :param location: where it goes
-    :param options: of DuckDB's COPY, which writes it
     :param client: of the region of the bucket there
+    :param options: of DuckDB's COPY, where that writes it
     """
 
     location: ResultLocation
-    options: str
     client: COSClient
+    options: str = ""
 
     def check(self) -> None:
         """
@@ -61,7 +62,16 @@ class ResultFile:
         :return: ``path``, ``rows``, and ``bytes`` of the file
         """
         made = relation.engine.folder / "result"
-        rows = relation.save(sql, made, options=self.options)
+        return self.publish(made, rows=relation.save(sql, made, options=self.options))
+
+    def publish(self, made: Path, *, rows: int) -> dict[str, Any]:
+        """
+        Publish a file.
+
+        :param made: what was written, all of it verified
+        :param rows: in it
+        :return: as :meth:`save`
+        """
         publish(made, self.location, self.client)
         return {"path": str(self.location), "rows": rows, "bytes": made.stat().st_size}
 
@@ -93,6 +103,6 @@ def result_file(
             parameter="format",
             hint=f"Use one of {', '.join(_FORMATS)}.",
         )
-    file = ResultFile(location, _FORMATS[name], client())
+    file = ResultFile(location, client(), _FORMATS[name])
     file.check()
     return file

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_cosinv.inventory.arrow_keys import decoded_keys
 from airflow_provider_cosinv.inventory.records import InventoryRecord, parse_boolean
 from airflow_provider_cosinv.inventory.table_columns import Kind, TableColumn
 
@@ -49,27 +50,33 @@ def arrow_type(column: TableColumn) -> pa.DataType:
     return _TYPES[column.kind]
 
 
-def from_text(column: TableColumn, texts: pa.StringArray) -> pa.Array | None:
+def from_text(column: TableColumn, texts: pa.StringArray, *, decodes_keys: bool = False) -> pa.Array | None:
     """
     Return the values of a column.
 
     :param column: of the table
-    :param texts: the fields, null where it is empty
+    :param texts: the fields; null where it is empty
     :return: None where the record reader may read one of them in another way, or refuses it
     """
     try:
-        return _FROM_TEXT[column.kind](texts)
+        values = _FROM_TEXT[column.kind](texts)
+        return decoded_keys(values) if column.kind is Kind.KEY and decodes_keys and values is not None else values
     except (pa.ArrowInvalid, ValueError):
         return None
 
 
-def from_records(column: TableColumn, records: Sequence[InventoryRecord]) -> pa.Array:
+def from_records(column: TableColumn, records: Sequence[InventoryRecord], *, decodes_keys: bool = False) -> pa.Array:
     """
     Return the values of a column.
 
     :param column: of the table
-    :param records: of the rows; their keys come percent-encoded, as they do in text
+    :param records: of the rows
+    :param decodes_keys: as the objects have them; else they come percent-encoded
     """
+    if column.kind is Kind.KEY:
+        return pa.array(
+            [record.key if decodes_keys else quote(record.key, safe="/") for record in records], pa.string()
+        )
     return pa.array([_value(column, record) for record in records], arrow_type(column))
 
 
@@ -77,8 +84,6 @@ def _value(column: TableColumn, record: InventoryRecord) -> Any:
     if column.field is None:
         return record.metadata.get(column.source) or record.other.get(column.source)
     value = getattr(record, column.field)
-    if column.kind is Kind.KEY:
-        return quote(value, safe="/")
     if column.kind is Kind.TAGS:
         return None if value is None else list(record.tags().items())
     if column.kind is Kind.TIME and value is not None:

@@ -38,15 +38,23 @@ class ArrowReader:
     :param wanted: those of them that are read; the form of all others is checked all the same
     :param bucket: full name of the bucket that the files lie in, for the errors
     :param is_careful: leave all to the record reader
+    :param decodes_keys: as the objects have them; else they come percent-encoded
     """
 
     def __init__(
-        self, *, columns: Sequence[TableColumn], wanted: Sequence[TableColumn], bucket: str, is_careful: bool
+        self,
+        *,
+        columns: Sequence[TableColumn],
+        wanted: Sequence[TableColumn],
+        bucket: str,
+        is_careful: bool = False,
+        decodes_keys: bool = False,
     ) -> None:
         self._columns = columns
         self._wanted = wanted
         self._bucket = bucket
         self._is_careful = is_careful
+        self._decodes_keys = decodes_keys
         self.schema = pa.schema([(column.feed_name, arrow_type(column)) for column in wanted])
         names = [column.feed_name for column in columns]
         self._read = pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=_PIECE_BYTES)
@@ -102,7 +110,9 @@ class ArrowReader:
             return None
         batches = []
         for texts in table.to_batches():
-            arrays = [from_text(column, texts[column.feed_name]) for column in self._wanted]
+            arrays = [
+                from_text(column, texts[column.feed_name], decodes_keys=self._decodes_keys) for column in self._wanted
+            ]
             if any(values is None for values in arrays):
                 return None
             batches.append(pa.record_batch(arrays, schema=self.schema))
@@ -110,7 +120,7 @@ class ArrowReader:
 
     def _recorded(self, batch: RecordBatch) -> pa.RecordBatch:
         records = list(batch.records)
-        arrays = [from_records(column, records) for column in self._wanted]
+        arrays = [from_records(column, records, decodes_keys=self._decodes_keys) for column in self._wanted]
         return pa.record_batch(arrays, schema=self.schema)
 
 

@@ -16,8 +16,6 @@ from airflow_provider_cosinv.inventory.relation import Plan, Relation
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 
 _METADATA = "cos_inventory"
-# Keys and ETags are all different: a dictionary of more values is made in vain.
-_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 10000"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +53,10 @@ class PartOrigin:
             files=tuple(file.key for file in files),
         )
 
-    def options(self) -> str:
-        """Return the options of DuckDB's COPY that write a part with this origin: Parquet, zstd."""
+    def as_metadata(self) -> dict[str, str]:
+        """Return the key and the text that stand in a part's metadata."""
         text = json.dumps({**vars(self), "files": list(self.files)}, ensure_ascii=False, separators=(",", ":"))
-        return f"{_OPTIONS}, KV_METADATA {{{_METADATA}: {literal(text)}}}"
+        return {_METADATA: text}
 
 
 class PartsTable(Relation):

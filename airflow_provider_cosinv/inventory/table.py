@@ -11,6 +11,7 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, C
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.feed import Feed
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
+from airflow_provider_cosinv.inventory.parts import PartOrigin
 from airflow_provider_cosinv.inventory.plan import fields_scanned, scans
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
 from airflow_provider_cosinv.inventory.sql import identifier, literal
@@ -70,7 +71,39 @@ class ReportTable(Relation):
         with self.engine.in_order():
             return super().save(sql, path, options=options)
 
+    def save_part(self, path: Path) -> int:
+        """
+        Write all rows, in their order, as a Parquet part that says what it was made of.
+
+        :param path: the file
+        :return: rows
+        :raises COSInventoryCorruptReportError: where what was read is not what the report says; the file is to be
+            thrown away
+        """
+        reader = self._reader(self._columns, decodes_keys=True)
+        from airflow_provider_cosinv.inventory.part_writer import PartWriter
+
+        self._check_names()
+        origin = PartOrigin.of(self.report, self.files)
+        written = 0
+        with (
+            self._feed(reader) as feed,
+            PartWriter(path, columns=self._columns, schema=reader.schema, origin=origin) as writer,
+        ):
+            for batch in feed.batches():
+                writer.write(batch)
+                written += batch.num_rows
+            feed.finish()
+        self._check_rows(feed.rows)
+        return written
+
     def _prepare(self) -> None:
+        self._check_names()
+        if self._copy is None:
+            # For plans alone, which open no file.
+            self._offer(self._reader(self._columns).schema, iter(()))
+
+    def _check_names(self) -> None:
         sources: dict[str, str] = {}
         for column in self._columns:
             other = sources.setdefault(column.name, column.source)
@@ -80,9 +113,6 @@ class ReportTable(Relation):
                     bucket=self.report.bucket,
                     key=self.report.manifest_key,
                 )
-        if self._copy is None:
-            # For plans alone, which open no file.
-            self._offer(self._reader(self._columns, is_careful=False).schema, iter(()))
 
     def _run(self, statement: str, plan: Plan) -> list[tuple[Any, ...]]:
         if self._copy is None and scans(plan) > 1:
@@ -106,6 +136,10 @@ class ReportTable(Relation):
 
     def _stream(self, statement: str, wanted: Sequence[TableColumn]) -> list[tuple[Any, ...]]:
         answer, rows = self._read(statement, wanted)
+        self._check_rows(rows)
+        return answer
+
+    def _check_rows(self, rows: int | None) -> None:
         expected = self.report.matched_objects
         if self._is_whole_report and None not in (rows, expected) and rows != expected:
             raise COSInventoryCorruptReportError(
@@ -114,7 +148,6 @@ class ReportTable(Relation):
                 key=self.report.manifest_key,
                 hint="Take the inventory again, under a new id.",
             )
-        return answer
 
     def _read(self, statement: str, wanted: Sequence[TableColumn]) -> _Reading:
         import duckdb
@@ -132,13 +165,7 @@ class ReportTable(Relation):
 
         # A scan has at least one field.
         reader = self._reader(wanted or self._columns[:1], is_careful=is_careful)
-        with Feed(
-            files=self.files,
-            bucket=self.report.bucket,
-            open_file=self._open_file,
-            read=reader.batches,
-            threads=min(self.engine.threads, len(self.files)),
-        ) as feed:
+        with self._feed(reader) as feed:
             self._offer(reader.schema, feed.batches())
             try:
                 answer = self.engine.run(statement, on_abort=feed.give_up)
@@ -152,7 +179,16 @@ class ReportTable(Relation):
             feed.finish()
             return answer, feed.rows
 
-    def _reader(self, wanted: Sequence[TableColumn], *, is_careful: bool) -> ArrowReader:
+    def _feed(self, reader: ArrowReader) -> Feed:
+        return Feed(
+            files=self.files,
+            bucket=self.report.bucket,
+            open_file=self._open_file,
+            read=reader.batches,
+            threads=min(self.engine.threads, len(self.files)),
+        )
+
+    def _reader(self, wanted: Sequence[TableColumn], **how: bool) -> ArrowReader:
         try:
             from airflow_provider_cosinv.inventory.arrow_reader import ArrowReader
         except ImportError as error:
@@ -160,7 +196,7 @@ class ReportTable(Relation):
                 f"{error.name}, which reads the data files of reports, is not installed.",
                 hint="Type: pip install 'airflow-provider-cosinv[table]'",
             ) from None
-        return ArrowReader(columns=self._columns, wanted=wanted, bucket=self.report.bucket, is_careful=is_careful)
+        return ArrowReader(columns=self._columns, wanted=wanted, bucket=self.report.bucket, **how)
 
     def _offer(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         """Make the views over a feed, which has the fields of its schema; the others are not read."""

@@ -17,7 +17,7 @@ from airflow_provider_cosinv.inventory.datafile import read_records
 from airflow_provider_cosinv.inventory.diff import DiffSide, DiffTable
 from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
 from airflow_provider_cosinv.inventory.manifest import DataFile
-from airflow_provider_cosinv.inventory.parts import PartOrigin, PartsTable
+from airflow_provider_cosinv.inventory.parts import PartsTable
 from airflow_provider_cosinv.inventory.queries import ready_query
 from airflow_provider_cosinv.inventory.relation import Relation
 from airflow_provider_cosinv.inventory.table import ReportTable
@@ -31,13 +31,8 @@ _MAX_ROWS = 10_000
 
 def parquet(task: Task) -> None:
     """Write Parquet."""
-    report = _folder(task).manifest(task.report)
     with open_engine(_SETTINGS) as engine:
-        _table(task, engine).save(
-            "SELECT * FROM inventory",
-            Path(task.output, "inventory.parquet"),
-            options=PartOrigin.of(report, report.files).options(),
-        )
+        _table(task, engine).save_part(Path(task.output, "inventory.parquet"))
 
 
 def aggregate(task: Task) -> list[Group]:

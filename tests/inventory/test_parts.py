@@ -10,6 +10,7 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, C
 from airflow_provider_cosinv.inventory import Manifest
 from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
 from airflow_provider_cosinv.inventory.parts import PartOrigin, PartsTable
+from airflow_provider_cosinv.inventory.sql import literal
 from airflow_provider_cosinv.inventory.table import ReportTable
 from tests.inventory.tables import MANIFEST, opening, report_of, some_rows
 
@@ -23,13 +24,18 @@ def engine() -> Iterator[Engine]:
         yield opened
 
 
+def options_of(origin: PartOrigin) -> str:
+    ((key, text),) = origin.as_metadata().items()
+    return f"FORMAT parquet, KV_METADATA {{{key}: {literal(text)}}}"
+
+
 def write(
     engine: Engine, path: Path, places: Sequence[int], *, report: Manifest = REPORT, origin: Manifest | None = None
 ) -> str:
     """Write some files of a report as a part, and return its path."""
     files = [report.files[place] for place in places]
     table = ReportTable(engine=engine, report=report, files=files, open_file=opening(BODIES))
-    table.save("FROM inventory", path, options=PartOrigin.of(origin or report, files).options())
+    table.save("FROM inventory", path, options=options_of(PartOrigin.of(origin or report, files)))
     return str(path)
 
 

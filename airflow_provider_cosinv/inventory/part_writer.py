@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Writes rows as a Parquet part of a report.
+
+pyarrow does, in less than two thirds of the time of DuckDB: DuckDB takes long for maps, which tags are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from airflow_provider_cosinv.inventory.parts import PartOrigin
+from airflow_provider_cosinv.inventory.table_columns import Kind, TableColumn
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+# What DuckDB takes, too: its threads share the row groups of a file.
+_GROUP_ROWS = 122_880
+# zstd's default takes more time than it saves bytes.
+_ZSTD_LEVEL = 1
+# Their values are all different: a dictionary would be made in vain.
+_DISTINCT = (Kind.KEY, Kind.ETAG, Kind.SIZE, Kind.CRC64, Kind.TIME, Kind.BOOLEAN)
+
+
+class PartWriter:
+    """
+    A Parquet file with zstd; a context manager, which completes the file.
+
+    :param path: of the file
+    :param columns: of the batches, in order
+    :param schema: of the batches
+    :param origin: stands in the file
+    """
+
+    def __init__(self, path: Path, *, columns: Sequence[TableColumn], schema: pa.Schema, origin: PartOrigin) -> None:
+        named = [field.with_name(column.name) for field, column in zip(schema, columns, strict=True)]
+        self._schema = pa.schema(named, metadata=origin.as_metadata())
+        self._writer = pa.parquet.ParquetWriter(
+            path,
+            self._schema,
+            compression="zstd",
+            compression_level=_ZSTD_LEVEL,
+            use_dictionary=[path for column in columns for path in _dictionaries(column)],
+        )
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = 0
+
+    def __enter__(self) -> Self:
+        """Return the writer."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write what waits, unless something is wrong."""
+        try:
+            if kind is None:
+                self._write()
+        finally:
+            self._writer.close()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write some rows."""
+        self._waiting.append(batch.rename_columns(self._schema.names))
+        self._waiting_rows += batch.num_rows
+        if self._waiting_rows >= _GROUP_ROWS:
+            self._write()
+
+    def _write(self) -> None:
+        table = pa.Table.from_batches(self._waiting, self._schema.remove_metadata())
+        self._writer.write_table(table.replace_schema_metadata(self._schema.metadata), row_group_size=2 * _GROUP_ROWS)
+        self._waiting, self._waiting_rows = [], 0
+
+
+def _dictionaries(column: TableColumn) -> list[str]:
+    if column.kind is Kind.TAGS:
+        return [f"{column.name}.key_value.key", f"{column.name}.key_value.value"]
+    return [] if column.kind in _DISTINCT else [column.name]
