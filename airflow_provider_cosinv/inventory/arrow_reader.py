@@ -25,9 +25,9 @@ from airflow_provider_cosinv.inventory.stored import inflated
 from airflow_provider_cosinv.inventory.table_columns import TableColumn
 from airflow_provider_cosinv.inventory.text_blocks import TextBlock, text_of
 
-# Each call of pyarrow costs about as much as reading 200 KiB. It reads a piece at a time, for the processor's cache.
-_BLOCK_BYTES = 4 * 1024 * 1024
-_PIECE_BYTES = 512 * 1024
+# Each call of pyarrow costs about as much as reading 200 KiB, and each batch a turn of the interpreter.
+_BLOCK_BYTES = 8 * 1024 * 1024
+_PIECE_BYTES = 4 * 1024 * 1024
 
 
 class ArrowReader:
