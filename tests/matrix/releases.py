@@ -14,10 +14,12 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 LEFT_OUT: Mapping[str, str] = {
     "tests/airflow": "a deployment of four components, which takes minutes: make test",
+    "tests/docs": "the pages are about the newest Airflow: make test",
     "tests/system": "servers of Debian: make system",
     "tests/test_million_objects.py": "a benchmark: make benchmark",
     "tests/test_soak.py": "a benchmark: make soak",
     "tests/test_table_benchmark.py": "a benchmark: make benchmark-table",
+    "tests/test_waits_benchmark.py": "a benchmark: make benchmark-waits",
 }
 """Tests that no row runs, and what runs them. Every other test runs on every row."""
 
@@ -66,20 +68,6 @@ class Release:
         return ROOT / "constraints" / f"{self.name}.txt"
 
 
-# DuckDB 2 needs Python 3.11, and came after Airflow 3.2.
-_ROW_GROUPS = "tests/inventory/test_diff.py::test_the_row_groups_of_a_part_are_known_by_its_statistics"
-_LONG_ROW = (
-    "tests/inventory/test_table_odd_rows.py::test_the_record_reader_and_the_table_read_an_odd_file_alike[a long row]"
-)
-
-
-def _without_duckdb_2(*pythons: str) -> tuple[LeftOut, ...]:
-    return (
-        LeftOut(test=_ROW_GROUPS, why="DuckDB 1.5 makes one row group of the test's rows", pythons=pythons),
-        LeftOut(test=_LONG_ROW, why="DuckDB 1.5 refuses a row of 1.2 MB", pythons=pythons),
-    )
-
-
 RELEASES = (
     Release(
         name="airflow-3.1-lowest",
@@ -88,28 +76,24 @@ RELEASES = (
         as_of="2026-05-01",
         pythons=("3.10",),
         lowest=True,
-        left_out=_without_duckdb_2("3.10"),
     ),
     Release(
         name="airflow-3.1",
         title="3.1.8",
         requirements=("apache-airflow==3.1.8",),
         as_of="2026-05-01",
-        left_out=_without_duckdb_2(*PYTHONS),
     ),
     Release(
         name="airflow-3.2",
         title="3.2.2",
         requirements=("apache-airflow==3.2.2",),
         as_of="2026-06-10",
-        left_out=_without_duckdb_2(*PYTHONS),
     ),
     Release(
         name="airflow-3.3",
         title="3.3.2",
         requirements=("apache-airflow==3.3.2",),
         as_of="2026-11-26",
-        left_out=_without_duckdb_2("3.10"),
     ),
     Release(
         name="airflow-3.4",
