@@ -25,10 +25,6 @@ LOWEST = RELEASES[0]
 EACH = pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.name)
 
 
-def all_passed():
-    return {Row(release=one, python=python): Outcome(word="passed") for one in RELEASES for python in one.pythons}
-
-
 def test_the_readme_shows_a_table_that_the_matrix_printed():
     """Of rows that passed, or were not asked for; each release has one that passed."""
     readme = (ROOT / "README.md").read_text()
