@@ -28,7 +28,7 @@ _PAGES = {
     "README.zh-CN.md": "zh.md",
     "SECURITY.md": "security.md",
 }
-_SHOWN = {**_PAGES, "README.md": "index.md"}
+_SHOWN = {**_PAGES, "README.md": "index.md", "dags_examples": "examples.md"}
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _LOADING = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
 

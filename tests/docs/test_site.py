@@ -80,6 +80,7 @@ def test_a_docstring_becomes_markdown(docstring, markdown):
         ("tables.md", "../dags_examples/cos_inventory_parquet.py", "examples.md#cos_inventory_parquet"),
         ("reference/index.md", "../../CHANGELOG.md", "../changelog.md"),
         ("zh.md", "../README.md", "index.md"),
+        ("zh.md", "../dags_examples", "examples.md"),
         ("tables.md", "queries.md#by_age", "queries.md#by_age"),
     ],
 )
