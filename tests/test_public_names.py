@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
+from airflow.sdk import BaseOperator
 
 from airflow_provider_cosinv import inventory
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
@@ -19,6 +20,7 @@ from airflow_provider_cosinv.operators.cos_inventory_rule import (
 )
 from airflow_provider_cosinv.operators.cos_inventory_selection import COSInventorySelectionOperator
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
+from airflow_provider_cosinv.triggers.cos_inventory_event import COSInventoryEventTrigger
 
 CONTENT = (
     "prefix tags storage_classes created_after created_before included_object_versions optional_fields encryption "
@@ -34,6 +36,8 @@ PARAMETERS = {
     COSInventoryDeleteRuleOperator: "bucket inventory_id cos_conn_id region",
     COSInventorySensor: "job bucket inventory_id destination_bucket destination_prefix date cos_conn_id region "
     "deferrable multiple_outputs",
+    COSInventoryEventTrigger: "bucket inventory_id destination_bucket destination_prefix region cos_conn_id "
+    "poke_interval since watermark",
     COSInventoryToParquetOperator: f"manifest batch destination {ENGINE}",
     COSInventoryQueryOperator: "sql query query_arguments manifest batch parts destination format max_rows "
     f"allow_partial {ENGINE}",
@@ -58,7 +62,7 @@ def test_the_parameters_are_these_and_keyword_only(cls):
 
 
 @pytest.mark.parametrize(
-    "cls", [cls for cls in PARAMETERS if cls is not COSInventoryHook], ids=lambda cls: cls.__name__
+    "cls", [cls for cls in PARAMETERS if issubclass(cls, BaseOperator)], ids=lambda cls: cls.__name__
 )
 def test_every_value_that_one_would_template_is_a_template_field(cls):
     assert set(cls.template_fields) == set(PARAMETERS[cls].split()) - PLAIN

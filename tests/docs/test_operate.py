@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk import Variable
 
 from airflow_provider_cosinv import exceptions
-from airflow_provider_cosinv.cos import answers, hints, operations
+from airflow_provider_cosinv.cos import answers, cam_errors, hints, operations
 from airflow_provider_cosinv.cos.answers import Answer, refusal
 from airflow_provider_cosinv.cos.operations import POST_INVENTORY, COSRequest, Operation
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
@@ -87,6 +87,16 @@ def test_each_status_that_has_a_hint_is_explained():
 def test_the_class_of_a_status_is_this(status, name):
     error = refusal(Answer(status=int(status), headers={}), REQUEST, region="r")
     assert type(error).__name__ == name
+
+
+def test_the_class_of_a_code_of_sts_is_this():
+    told = {
+        code: name.strip("`")
+        for codes, name, _ in rows("Credentials that nobody issues")
+        for code in re.findall(r"`(\w+)`", codes)
+    }
+    assert told == {code: cls.__name__ for code, cls in cam_errors._CLASSES.items()}
+    assert "issued none" in DOCUMENT
 
 
 def test_each_action_that_an_error_may_name_is_in_the_table():
