@@ -99,10 +99,10 @@ def test_the_names_that_it_lists_are_there():
     lines = re.findall(r"^\| (`COS.*?) \|", section, re.MULTILINE)
     names = {name for line in lines for name in re.findall(r"`(\w+)`", line)}
     found = set()
-    for room in ("operators", "sensors", "hooks"):
+    for room in ("operators", "sensors", "hooks", "triggers"):
         for path in (ROOT / "airflow_provider_cosinv" / room).glob("cos_inventory*.py"):
             found |= set(vars(import_module(f"airflow_provider_cosinv.{room}.{path.stem}")))
-    assert len(names) == 9
+    assert len(names) == 10
     assert names <= found
 
 
