@@ -160,7 +160,7 @@ def watch_and_read(cos, monkeypatch, allow):
     monkeypatch.setattr(Variable, "set", lambda name, value, **_: kept.update({name: value}))
     allow_only(cos, monkeypatch, allow)
     found = []
-    for report in watch(make_trigger(since=date), seconds=1.0):
+    for report in watch(make_trigger(since=date)):
         hook = COSInventoryHook(region=report["region"])
         manifest = hook.read_manifest(
             bucket=report["bucket"], manifest_key=report["manifest_key"], checksum=report["checksum"]
