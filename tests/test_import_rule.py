@@ -36,7 +36,7 @@ ALLOWED = {
     "links": {"hooks", "airflow"},
     "operators": {"operators", "hooks", "links", "cos", "inventory", "exceptions", "triggers", "airflow"},
     "sensors": {"hooks", "links", "cos", "inventory", "exceptions", "triggers", "airflow"},
-    "triggers": {"hooks", "cos", "inventory", "exceptions", "triggers", "airflow", "asgiref"},
+    "triggers": {"hooks", "cos", "inventory", "exceptions", "triggers", "airflow", "asgiref", "async_timeout"},
     "emulator": {
         "emulator",
         "inventory",
