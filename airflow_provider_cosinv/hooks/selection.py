@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.hooks.destination import ResultLocation, check_writable, publish
 from airflow_provider_cosinv.hooks.lineage import Place, was_written
-from airflow_provider_cosinv.hooks.progress import describe_manifest
 from airflow_provider_cosinv.hooks.report import read_manifest
 from airflow_provider_cosinv.hooks.results import Stopwatch
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, naming
@@ -65,7 +64,15 @@ def write_selection(
     # It lies where it was written, be it in another region than the report that it was made of.
     manifest = replace(written.manifest, region=client.region)
     was_written(hook, Place.of_report(manifest))
-    hook.log.info("%s; written in %.1f s", describe_manifest(manifest), watch.seconds)
+    hook.log.info(
+        "cos://%s/%s: %d data files, %s of %s objects; written in %.1f s",
+        manifest.bucket,
+        manifest.manifest_key,
+        len(manifest.files),
+        manifest.matched_objects,
+        manifest.listed_objects,
+        watch.seconds,
+    )
     return manifest.as_dict()
 
 
