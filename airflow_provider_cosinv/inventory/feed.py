@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Data files on their way to DuckDB: a few threads read and check them, and hand on their rows in the order of the files.
+Data files on their way to DuckDB: a few threads read and check them, each a file of its own.
 
-Nothing is kept on disk, and what is read ahead is bounded.
+Nothing is kept on disk, and what is read ahead is bounded. The rows of a file stay in their order; files take turns, so
+that no thread waits for its turn to come.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # Of rows that DuckDB has not asked for yet, of each file that is open.
 _AHEAD_BYTES = 24 * 1024 * 1024
+# What a file hands on before it is another's turn: a row group of Parquet, whose keys then lie close together.
+_TURN_ROWS = 122_880
 # Seconds between two looks whether a thread is still wanted.
 _PATIENCE = 0.2
 # Seconds for threads to end once nothing is wanted of them: one may wait for the network.
@@ -100,20 +103,49 @@ class Feed:
 
         :raises Exception: of the first file that is wrong or cannot be read
         """
+        for turn in self.turns():
+            yield from turn
+
+    def turns(self) -> Iterator[Iterator[pa.RecordBatch]]:
+        """
+        Yield some rows of one file after the other, to be gone over before the next are asked for.
+
+        :raises Exception: of the first file that is wrong or cannot be read
+        """
         self._begin()
-        for ahead in self._ahead:
+        while (ahead := self._fullest()) is not None:
+            yield self._turn(ahead)
+
+    def _turn(self, ahead: _Ahead) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        while rows < _TURN_ROWS:
+            with self._changed:
+                while not (ahead.batches or ahead.is_whole or self._errors or self._is_given_up):
+                    self._changed.wait()
+                if self._errors:
+                    raise self._errors[0]
+                if self._is_given_up or not ahead.batches:
+                    return
+                batch = ahead.batches.popleft()
+                ahead.size -= batch.nbytes
+                self._changed.notify_all()
+            rows += batch.num_rows
+            yield batch
+
+    def _fullest(self) -> _Ahead | None:
+        """Return the file of which most was read ahead; None where no rows are to come."""
+        with self._changed:
             while True:
-                with self._changed:
-                    while not (ahead.batches or ahead.is_whole or self._errors or self._is_given_up):
-                        self._changed.wait()
-                    if self._errors:
-                        raise self._errors[0]
-                    if self._is_given_up or not ahead.batches:
-                        break
-                    batch = ahead.batches.popleft()
-                    ahead.size -= batch.nbytes
-                    self._changed.notify_all()
-                yield batch
+                if self._errors:
+                    raise self._errors[0]
+                if self._is_given_up:
+                    return None
+                fullest = max(self._ahead, key=lambda ahead: ahead.size, default=None)
+                if fullest is not None and fullest.batches:
+                    return fullest
+                if all(ahead.is_whole for ahead in self._ahead):
+                    return None
+                self._changed.wait()
 
     def give_up(self) -> None:
         """Stop: there are no more rows."""

@@ -7,7 +7,7 @@ pyarrow does, in less than two thirds of the time of DuckDB: DuckDB takes long f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,6 @@ from airflow_provider_cosinv.inventory.table_columns import Kind, TableColumn
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# What DuckDB takes, too: its threads share the row groups of a file.
-_GROUP_ROWS = 122_880
 # zstd's default takes more time than it saves bytes.
 _ZSTD_LEVEL = 1
 # Their values are all different: a dictionary would be made in vain.
@@ -48,32 +46,28 @@ class PartWriter:
             compression_level=_ZSTD_LEVEL,
             use_dictionary=[path for column in columns for path in _dictionaries(column)],
         )
-        self._waiting: list[pa.RecordBatch] = []
-        self._waiting_rows = 0
 
     def __enter__(self) -> Self:
         """Return the writer."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write what waits, unless something is wrong."""
-        try:
-            if kind is None:
-                self._write()
-        finally:
-            self._writer.close()
+    def __exit__(self, *_: object) -> None:
+        """Complete the file."""
+        self._writer.close()
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Write some rows."""
-        self._waiting.append(batch.rename_columns(self._schema.names))
-        self._waiting_rows += batch.num_rows
-        if self._waiting_rows >= _GROUP_ROWS:
-            self._write()
+    def write(self, batches: Iterable[pa.RecordBatch]) -> int:
+        """
+        Write some rows as a row group of their own.
 
-    def _write(self) -> None:
-        table = pa.Table.from_batches(self._waiting, self._schema.remove_metadata())
-        self._writer.write_table(table.replace_schema_metadata(self._schema.metadata), row_group_size=2 * _GROUP_ROWS)
-        self._waiting, self._waiting_rows = [], 0
+        :return: how many
+        """
+        named = [batch.rename_columns(self._schema.names) for batch in batches]
+        table = pa.Table.from_batches(named, self._schema.remove_metadata())
+        if table.num_rows:
+            self._writer.write_table(
+                table.replace_schema_metadata(self._schema.metadata), row_group_size=table.num_rows
+            )
+        return int(table.num_rows)
 
 
 def _dictionaries(column: TableColumn) -> list[str]:

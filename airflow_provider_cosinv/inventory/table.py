@@ -73,7 +73,9 @@ class ReportTable(Relation):
 
     def save_part(self, path: Path) -> int:
         """
-        Write all rows, in their order, as a Parquet part that says what it was made of.
+        Write all rows as a Parquet part that says what it was made of.
+
+        Each row group has rows of one data file, in their order.
 
         :param path: the file
         :return: rows
@@ -85,14 +87,11 @@ class ReportTable(Relation):
 
         self._check_names()
         origin = PartOrigin.of(self.report, self.files)
-        written = 0
         with (
             self._feed(reader) as feed,
             PartWriter(path, columns=self._columns, schema=reader.schema, origin=origin) as writer,
         ):
-            for batch in feed.batches():
-                writer.write(batch)
-                written += batch.num_rows
+            written = sum(writer.write(turn) for turn in feed.turns())
             feed.finish()
         self._check_rows(feed.rows)
         return written
