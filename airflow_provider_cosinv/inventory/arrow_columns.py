@@ -41,8 +41,8 @@ _ZONES = (b"Z", b"+00:00", b"+08:00")
 # Before year 1 Python has no time.
 _YEAR_1 = -62_135_596_800_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# Of tags; each is kept with what it says.
-_REMEMBERED = 65_536
+# Tags, each with what it says: an object has at most ten, some kilobytes in all.
+_REMEMBERED = 4096
 
 
 def arrow_type(column: TableColumn) -> pa.DataType:

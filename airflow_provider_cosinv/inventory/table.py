@@ -63,7 +63,7 @@ class ReportTable(Relation):
 
     def save(self, sql: str, path: Path, *, options: str) -> int:
         """
-        Write the rows of a query to a local file, those of the report in its order.
+        Write the rows of a query to a local file; those of each data file stay in their order, some at a time.
 
         COS lists a bucket in the order of its keys. Parquet that keeps it is smaller, and whoever looks for some keys
         reads a small part of it, as :class:`DiffTable` does. Otherwise as :meth:`Relation.save`.

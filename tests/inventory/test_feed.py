@@ -29,7 +29,7 @@ from tests.inventory.tables import BUCKET, chunked, opened, opening, report_of, 
 COUNT = "SELECT count(*) AS n FROM inventory"
 ROWS = 2000
 BODIES = [some_rows(ROWS, prefix=name) for name in "abcd"]
-# So many that neither a pipe nor DuckDB's buffers hold them.
+# More than is read ahead.
 MANY_ROWS = 1_500_000
 LARGE = some_rows(MANY_ROWS)
 
