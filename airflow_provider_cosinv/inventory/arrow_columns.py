@@ -9,14 +9,18 @@ what the record reader reads, and by the functions of the record reader for each
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import string
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from airflow_provider_cosinv.inventory.arrow_keys import decoded_keys
 from airflow_provider_cosinv.inventory.records import InventoryRecord, parse_boolean
@@ -34,9 +38,10 @@ _TYPES = {
     Kind.TIME: _TIME,
     Kind.TAGS: _TAGS,
 }
-_ANY_DIGIT_0 = bytes.maketrans(b"123456789", b"000000000")
 # ISO 8601 with each digit a 0, without its zone: what Arrow and the record reader read alike.
 _PLAIN_TIME = re.compile(rb"0000-00-00[T ]00:00:00(\.0{1,6})?")
+_ANY_DIGIT = re.compile(rb"[0-9]")
+_ZERO = ord("0")
 _ZONES = (b"Z", b"+00:00", b"+08:00")
 # Before year 1 Python has no time.
 _YEAR_1 = -62_135_596_800_000_000
@@ -123,25 +128,52 @@ def _times(texts: pa.StringArray) -> pa.Array | None:
         return pa.nulls(len(texts), _TIME)
     joined = _joined(texts)
     length, rest = divmod(len(joined), count)
-    shape = joined[:length].translate(_ANY_DIGIT_0)
-    zone = next((zone for zone in _ZONES if joined[:length].endswith(zone)), b"")
-    if rest or not _PLAIN_TIME.fullmatch(shape[: length - len(zone)]):
+    first = joined[:length]
+    zone = next((zone for zone in _ZONES if first.endswith(zone)), b"")
+    shape = _ANY_DIGIT.sub(b"0", first.removesuffix(zone))
+    if rest or not _PLAIN_TIME.fullmatch(shape):
         return None
-    # All are of one shape, or their shapes would not follow one another like that; other zones have the same one.
-    if joined.translate(_ANY_DIGIT_0) != shape * count or not pc.all(pc.ends_with(texts, zone.decode())).as_py():
+    # All are of one shape, and in one zone; or they would not follow one another like that.
+    characters = np.frombuffer(joined, np.uint8)
+    may_differ = np.tile(np.frombuffer(shape.ljust(length), np.uint8) == _ZERO, count)
+    is_like_first = characters == np.tile(characters[:length], count)
+    if not (is_like_first | may_differ & (characters - _ZERO < len(string.digits))).all():
         return None
     # Without a zone it is UTC.
     moments = pc.cast(texts if zone else pc.cast(texts, pa.timestamp("us")), _TIME)
     return moments if pc.min(moments).value >= _YEAR_1 else None
 
 
-def _distinct(read: Callable[[str], Any], kind: pa.DataType) -> Callable[[pa.StringArray], pa.Array]:
-    def values(texts: pa.StringArray) -> pa.Array:
-        encoded = texts.dictionary_encode()
-        read_once = pa.array([read(text) for text in encoded.dictionary.to_pylist()], kind)
-        return pc.take(read_once, encoded.indices)
+def _booleans(texts: pa.StringArray) -> pa.Array:
+    encoded = texts.dictionary_encode()
+    read = [parse_boolean(text) for text in encoded.dictionary.to_pylist()]
+    buffers = [_bits(value is not None for value in read), _bits(value is True for value in read)]
+    return pc.take(pa.Array.from_buffers(pa.bool_(), len(read), buffers), encoded.indices)
 
-    return values
+
+def _tags(texts: pa.StringArray) -> pa.Array:
+    encoded = texts.dictionary_encode()
+    read = [_pairs(text) for text in encoded.dictionary.to_pylist()]
+    names, values = (_strings([pair[part] for pairs in read for pair in pairs]) for part in (0, 1))
+    ends = _ends(map(len, read))
+    places = pa.Array.from_buffers(pa.int32(), len(ends), [None, pa.py_buffer(ends)])
+    return pc.take(pa.MapArray.from_arrays(places, names, values), encoded.indices)
+
+
+# Of bytes: to make an array of a list, pyarrow imports pandas where it is installed, which takes a second.
+def _bits(flags: Iterable[bool]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(np.fromiter(flags, np.bool_), bitorder="little"))
+
+
+def _strings(texts: Sequence[str]) -> pa.StringArray:
+    encoded = [text.encode() for text in texts]
+    return pa.StringArray.from_buffers(
+        len(texts), pa.py_buffer(_ends(map(len, encoded))), pa.py_buffer(b"".join(encoded))
+    )
+
+
+def _ends(lengths: Iterable[int]) -> NDArray[np.int32]:
+    return np.fromiter(accumulate(lengths, initial=0), np.int32)
 
 
 @lru_cache(_REMEMBERED)
@@ -162,9 +194,9 @@ _FROM_TEXT: dict[Kind, Callable[[pa.StringArray], pa.Array | None]] = {
     Kind.KEY: _keys,
     Kind.TEXT: _as_it_is,
     Kind.ETAG: _unquoted,
-    Kind.BOOLEAN: _distinct(parse_boolean, pa.bool_()),
+    Kind.BOOLEAN: _booleans,
     Kind.SIZE: _numbers(pa.int64()),
     Kind.CRC64: _numbers(pa.uint64()),
     Kind.TIME: _times,
-    Kind.TAGS: _distinct(_pairs, _TAGS),
+    Kind.TAGS: _tags,
 }

@@ -2,32 +2,39 @@
 """
 One data file as Arrow batches, verified while it streams.
 
-Large blocks are read by pyarrow where it is sure of them. All else, be it one row or the whole file, is read by the
-record reader: there is one behaviour, and what is fast is never more than a part of what is right.
+Large blocks are cut into fields, and these made values, as a whole. Where that is not sure to give what the record
+reader gives, be it one block or the whole file, the record reader reads: there is one behaviour, and what is fast is
+never more than a part of what is right.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
 
 import pyarrow as pa
-import pyarrow.csv
 
+from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory.arrow_columns import arrow_type, from_records, from_text
+from airflow_provider_cosinv.inventory.csv_fields import fields_of
 from airflow_provider_cosinv.inventory.datafile import RecordBatch, records_of
 from airflow_provider_cosinv.inventory.field_batches import BatchReader
+from airflow_provider_cosinv.inventory.helpers import Helpers
 from airflow_provider_cosinv.inventory.line_blocks import line_blocks
 from airflow_provider_cosinv.inventory.manifest import DataFile
-from airflow_provider_cosinv.inventory.plain_rows import plain_rows
 from airflow_provider_cosinv.inventory.record_columns import ColumnReader
 from airflow_provider_cosinv.inventory.records import RowReader
 from airflow_provider_cosinv.inventory.stored import inflated
 from airflow_provider_cosinv.inventory.table_columns import TableColumn
 from airflow_provider_cosinv.inventory.text_blocks import TextBlock, text_of
 
-# Each call of pyarrow costs about as much as reading 200 KiB, and each batch a turn of the interpreter.
-_BLOCK_BYTES = 8 * 1024 * 1024
-_PIECE_BYTES = 4 * 1024 * 1024
+# Between two calls of numpy the threads wait for one another: the larger a block, the less often. What is made of a
+# block, some times its size, should yet fit into the processor's cache.
+_BLOCK_BYTES = 2 * 1024 * 1024
+
+_Made = TypeVar("_Made")
 
 
 class ArrowReader:
@@ -56,37 +63,47 @@ class ArrowReader:
         self._is_careful = is_careful
         self._decodes_keys = decodes_keys
         self.schema = pa.schema([(column.feed_name, arrow_type(column)) for column in wanted])
-        names = [column.feed_name for column in columns]
-        self._read = pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=_PIECE_BYTES)
-        self._convert = pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            include_columns=self.schema.names,
-            null_values=[""],
-            strings_can_be_null=True,
-            # Checked already.
-            check_utf8=False,
-        )
 
-    def batches(self, chunks: Iterable[bytes], file: DataFile) -> Iterator[pa.RecordBatch]:
+    def batches(self, chunks: Iterable[bytes], file: DataFile, helpers: Helpers) -> Iterator[pa.RecordBatch]:
         """
         Yield the rows of a file.
 
         :param chunks: the object's bytes as stored, verified
         :param file: what the manifest says of it
+        :param helpers: read blocks, too, while they have nothing else to do
         :raises COSInventoryCorruptReportError: with the key and, for a row, its line
         """
         blocks = line_blocks(inflated(chunks, file=file, bucket=self._bucket), size=_BLOCK_BYTES)
-        careful = _CarefulReader(blocks, self._columns, file, self._bucket)
-        for block in blocks:
-            quick = None if self._is_careful else self.quickly(block)
+        read = self._read(blocks, helpers)
+        careful = _CarefulReader((block for block, _ in read), self._columns, file, self._bucket)
+        for block, quick in read:
             if quick is None:
                 yield from map(self._recorded, careful.records(block))
             else:
                 # Each line is a row.
-                careful.lines_before += sum(batch.num_rows for batch in quick)
-                yield from quick
+                careful.lines_before += quick.num_rows
+                yield quick
 
-    def quickly(self, data: bytes) -> list[pa.RecordBatch] | None:
+    def _read(self, blocks: Iterator[bytes], helpers: Helpers) -> Iterator[tuple[bytes, pa.RecordBatch | None]]:
+        """Yield each block with its rows, or None where that takes the record reader."""
+        handed: deque[tuple[bytes, Future[pa.RecordBatch | None]]] = deque()
+        try:
+            for block in blocks:
+                if self._is_careful:
+                    yield block, None
+                elif (future := helpers.hand(self.quickly, block)) is not None:
+                    handed.append((block, future))
+                else:
+                    quick = self.quickly(block)
+                    yield from _made(handed)
+                    yield block, quick
+        except COSInventoryCorruptReportError:
+            # A wrong row before what is wrong here is the first fault.
+            yield from _made(handed)
+            raise
+        yield from _made(handed)
+
+    def quickly(self, data: bytes) -> pa.RecordBatch | None:
         """
         Return the rows of a block.
 
@@ -95,33 +112,30 @@ class ArrowReader:
         """
         if not data.endswith(b"\n"):
             data += b"\n"
-        if b"\r" in data:
+        if data.endswith(b"\r\n"):
             data = data.replace(b"\r\n", b"\n")
-            if b"\r" in data:
+        fields = fields_of(data, width=len(self._columns))
+        if fields is None:
+            return None
+        arrays = []
+        for column in self._wanted:
+            values = from_text(column, fields.column(column.place), decodes_keys=self._decodes_keys)
+            if values is None:
                 return None
-        rows = plain_rows(data, width=len(self._columns))
-        if rows is None:
-            return None
-        try:
-            table = pa.csv.read_csv(pa.py_buffer(data), read_options=self._read, convert_options=self._convert)
-        except pa.ArrowInvalid:
-            return None
-        if table.num_rows != rows:
-            return None
-        batches = []
-        for texts in table.to_batches():
-            arrays = [
-                from_text(column, texts[column.feed_name], decodes_keys=self._decodes_keys) for column in self._wanted
-            ]
-            if any(values is None for values in arrays):
-                return None
-            batches.append(pa.record_batch(arrays, schema=self.schema))
-        return batches
+            arrays.append(values)
+        return pa.record_batch(arrays, schema=self.schema)
 
     def _recorded(self, batch: RecordBatch) -> pa.RecordBatch:
         records = list(batch.records)
         arrays = [from_records(column, records, decodes_keys=self._decodes_keys) for column in self._wanted]
         return pa.record_batch(arrays, schema=self.schema)
+
+
+def _made(handed: deque[tuple[bytes, Future[_Made]]]) -> Iterator[tuple[bytes, _Made]]:
+    """Yield what others were handed, and made."""
+    while handed:
+        block, future = handed.popleft()
+        yield block, future.result()
 
 
 class _CarefulReader(Iterator[TextBlock]):

@@ -3,7 +3,7 @@
 Data files on their way to DuckDB: a few threads read and check them, each a file of its own.
 
 Nothing is kept on disk, and what is read ahead is bounded. The rows of a file stay in their order; files take turns, so
-that no thread waits for its turn to come.
+that no thread waits for its turn to come. A thread for which no file is left helps the others.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
+from airflow_provider_cosinv.inventory.helpers import Helpers
 from airflow_provider_cosinv.inventory.manifest import DataFile
 from airflow_provider_cosinv.inventory.stored import verified
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _AHEAD_BYTES = 24 * 1024 * 1024
 # What a file hands on before it is another's turn: a row group of Parquet, whose keys then lie close together.
 _TURN_ROWS = 122_880
+# glibc's malloc keeps, for what is asked for next, twice the largest piece that it saw freed; where that is small, it
+# gives the memory of each block back to the system, and that of the next is faulted in anew. It heeds no larger one.
+_LARGEST_PIECE_BYTES = 31 * 1024 * 1024
 # Seconds between two looks whether a thread is still wanted.
 _PATIENCE = 0.2
 # Seconds for threads to end once nothing is wanted of them: one may wait for the network.
@@ -52,8 +56,8 @@ class Feed:
     :param files: in the order in which they are read
     :param bucket: full name of the bucket they lie in, for the errors
     :param open_file: gives the stored bytes of one; called from other threads
-    :param read: makes rows of the stored bytes, which it gets verified
-    :param threads: that read, each a file of its own
+    :param read: makes rows of the stored bytes, which it gets verified; it may let others help
+    :param threads: that read, each a file of its own, or help
     """
 
     def __init__(
@@ -62,7 +66,7 @@ class Feed:
         files: Sequence[DataFile],
         bucket: str,
         open_file: Callable[[DataFile], Iterable[bytes]],
-        read: Callable[[Iterator[bytes], DataFile], Iterator[pa.RecordBatch]],
+        read: Callable[[Iterator[bytes], DataFile, Helpers], Iterator[pa.RecordBatch]],
         threads: int,
     ) -> None:
         self._files = files
@@ -75,6 +79,7 @@ class Feed:
         self._next_file = 0
         # Guards all of this.
         self._changed = Condition()
+        self._helpers = Helpers()
         # No more rows are wanted; what was begun is verified to its end.
         self._is_over = False
         # Nothing is.
@@ -152,6 +157,7 @@ class Feed:
         with self._changed:
             self._is_over = self._is_given_up = True
             self._changed.notify_all()
+        self._helpers.close()
 
     def finish(self) -> None:
         """
@@ -162,11 +168,14 @@ class Feed:
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
+        self._helpers.close()
         self._wait()
         if self._errors:
             raise self._errors[0]
 
     def _begin(self) -> None:
+        # Untouched, it takes no memory.
+        bytearray(_LARGEST_PIECE_BYTES)
         for thread in self._threads:
             try:
                 thread.start()
@@ -186,8 +195,7 @@ class Feed:
     def _fail(self, error: Exception) -> None:
         with self._changed:
             self._errors.append(error)
-            self._is_over = self._is_given_up = True
-            self._changed.notify_all()
+        self.give_up()
 
     def _serve(self) -> None:
         while (number := self._taken()) is not None:
@@ -195,6 +203,7 @@ class Feed:
                 self._pass_on(self._files[number], self._ahead[number])
             except Exception as error:  # noqa: BLE001  handed to the thread that waits for the query
                 self._fail(error)
+        self._helpers.help()
 
     def _taken(self) -> int | None:
         with self._changed:
@@ -206,7 +215,7 @@ class Feed:
     def _pass_on(self, file: DataFile, ahead: _Ahead) -> None:
         chunks = verified(self._open_file(file), file=file, bucket=self._bucket)
         try:
-            for batch in self._read(chunks, file):
+            for batch in self._read(chunks, file, self._helpers):
                 self._put(batch, ahead)
             # What stands behind the last row counts, too.
             for _ in chunks:
@@ -220,6 +229,9 @@ class Feed:
         with self._changed:
             ahead.is_whole = True
             self._changed.notify_all()
+            is_last = all(ahead.is_whole for ahead in self._ahead)
+        if is_last:
+            self._helpers.close()
 
     def _put(self, batch: pa.RecordBatch, ahead: _Ahead) -> None:
         with self._changed:

@@ -184,7 +184,7 @@ class ReportTable(Relation):
             bucket=self.report.bucket,
             open_file=self._open_file,
             read=reader.batches,
-            threads=min(self.engine.threads, len(self.files)),
+            threads=self.engine.threads,
         )
 
     def _reader(self, wanted: Sequence[TableColumn], **how: bool) -> ArrowReader:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -72,8 +73,10 @@ def measure(rival: str, work: str, task: Task) -> Measurement:
 def _family(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
-        for listed in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += map(int, _text(listed).split())
+        # It may end while it is looked at.
+        with suppress(OSError):
+            for listed in Path(f"/proc/{parent}/task").glob("*/children"):
+                found += map(int, _text(listed).split())
     return found
 
 

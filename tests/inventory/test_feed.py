@@ -23,6 +23,7 @@ from airflow_provider_cosinv.inventory import DataFile, arrow_reader
 from airflow_provider_cosinv.inventory import feed as feed_module
 from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
 from airflow_provider_cosinv.inventory.feed import Feed
+from airflow_provider_cosinv.inventory.helpers import Helpers
 from airflow_provider_cosinv.inventory.table import ReportTable
 from tests.inventory.tables import BUCKET, chunked, opened, opening, report_of, some_rows, table_of
 
@@ -330,7 +331,7 @@ def test_a_file_whose_reader_is_ahead_waits_until_its_rows_are_wanted(monkeypatc
     batches = [pa.record_batch({"c0": pa.array([number])}) for number in range(1000)]
     read: list[int] = []
 
-    def reading(chunks: Iterator[bytes], file: DataFile) -> Iterator[pa.RecordBatch]:
+    def reading(chunks: Iterator[bytes], file: DataFile, helpers: Helpers) -> Iterator[pa.RecordBatch]:
         for _ in chunks:
             pass
         for batch in batches:
