@@ -26,6 +26,35 @@ _START_TIMEOUT = 30.0
 _GRACE = 1.0
 
 
+class _Gathering:
+    """
+    A transport that sends what is written in one step of the event loop at once, as web servers do.
+
+    Of uvicorn's pieces, the head and the body of a short answer, each would wake the client.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._pieces:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._pieces.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._pieces:
+            self._transport.write(b"".join(self._pieces))
+            self._pieces.clear()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transport, name)
+
+
 class Connections:
     """The open connections by peer, so that a fault can reset one."""
 
@@ -40,13 +69,14 @@ class Connections:
         # dict, so that its users write response["ETag"].
         class Protocol(H11Protocol):
             def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-                transports[transport.get_extra_info("peername")[:2]] = transport
-                super().connection_made(transport)
+                self._peer = transport.get_extra_info("peername")[:2]
+                self._plain = transports[self._peer] = transport
+                super().connection_made(cast("asyncio.Transport", _Gathering(transport)))
 
             def connection_lost(self, exc: Exception | None) -> None:
                 super().connection_lost(exc)
-                for peer in [peer for peer, one in transports.items() if one is self.transport]:
-                    del transports[peer]
+                if transports.get(self._peer) is self._plain:
+                    del transports[self._peer]
 
         return cast("type[asyncio.Protocol]", Protocol)
 

@@ -5,11 +5,15 @@ Who may look now: one pacer for each event loop and destination bucket, shared b
 Ten thousand waits that fall due together (the triggerer was restarted, or stood still) are let in a few at a time, so
 that the event loop, which all triggers share, is free in between. Where COS asks one of them to slow down, all of them
 pause, and come back one by one.
+
+Spread waits are gathered a little: to wake an idle process costs as much CPU as a quarter of a poll, and a poll on its
+own wakes it for its time and for each piece of the answer. Those that fall due within a second look together.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +31,9 @@ PLACES = 32
 # Seconds. Airflow's scheduler can fail a task whose trigger fires within its first second (apache/airflow#66374).
 _EARLIEST = 1.0
 _FIRST_PAUSE = 1.0
+_TOGETHER = 1.0
+# A pause that is shorter is not rounded: it would become longer by over a twentieth.
+_ROUNDED = 20 * _TOGETHER
 _LONGEST_PAUSE = 60.0
 
 
@@ -54,11 +61,12 @@ class Pacer:
         """
         Hold a place while the block looks.
 
-        :param pause: seconds until the look is due
+        :param pause: seconds until the look is due; a long one may take a second more
         :param within: seconds to wait for the turn at most
         :raises asyncio.TimeoutError: where the turn did not come in that time
         """
-        await self._enter(self._loop.time() + pause, within)
+        due = self._loop.time() + pause
+        await self._enter(math.ceil(due / _TOGETHER) * _TOGETHER if pause >= _ROUNDED else due, within)
         entered = self._loop.time()
         try:
             yield

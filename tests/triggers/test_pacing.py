@@ -94,6 +94,28 @@ class TestThePacer:
         asyncio.run(asyncio.wait_for(run(), 5))
 
 
+    def test_looks_after_a_long_pause_are_gathered_and_none_is_early(self):
+        async def run(pauses):
+            pacer, looks = Pacer(), Looks()
+            now = asyncio.get_running_loop().time()
+            waits = [asyncio.create_task(looks.take(pacer, due=pause)) for pause in pauses]
+            await asyncio.sleep(0)
+            dues = [due - now for due, _, _ in pacer._queue]
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+            return dues
+
+        offsets = [number / 100 for number in range(40)]
+        gathered = asyncio.run(run([60 + offset for offset in offsets]))
+        assert len(gathered) == len(offsets)
+        assert len(set(gathered)) <= 2
+        assert min(gathered) >= 60
+        assert max(gathered) < 62
+        # It would make a short pause much longer.
+        assert len(set(asyncio.run(run([5 + offset for offset in offsets])))) == len(offsets)
+
+
 @pytest.fixture
 def short_pauses(monkeypatch):
     monkeypatch.setattr(pacing, "_FIRST_PAUSE", 0.2)
