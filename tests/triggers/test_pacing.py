@@ -93,7 +93,6 @@ class TestThePacer:
 
         asyncio.run(asyncio.wait_for(run(), 5))
 
-
     def test_looks_after_a_long_pause_are_gathered_and_none_is_early(self):
         async def run(pauses):
             pacer, looks = Pacer(), Looks()
