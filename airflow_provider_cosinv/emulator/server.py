@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Longer than any client of COS keeps an idle connection, so that the client is the one that closes it.
 _KEEP_ALIVE = 300
 _START_TIMEOUT = 30.0
+# The head of an answer and a short body.
+_GATHERED_BYTES = 16 * 1024
 # Seconds that answers under way may take when the server stops.
 _GRACE = 1.0
 
@@ -41,6 +43,9 @@ class _Gathering:
         if not self._pieces:
             asyncio.get_running_loop().call_soon(self._flush)
         self._pieces.append(data)
+        # A long body flows at the pace of the client.
+        if sum(map(len, self._pieces)) > _GATHERED_BYTES:
+            self._flush()
 
     def close(self) -> None:
         self._flush()

@@ -68,6 +68,7 @@ def measure_triggerer(*, sensors: int, interval: float, seconds: float) -> Itera
             environment={
                 "AIRFLOW_CONN_COS_DEFAULT": json.dumps(emulator["connection"]),
                 "AIRFLOW__TRIGGERER__CAPACITY": str(sensors + 100),
+                "AIRFLOW__CORE__MAX_MAP_LENGTH": str(sensors + 100),
                 "COSINV_WAITS": str(sensors),
                 "PYTHONPATH": str(Path(__file__).parents[2]),
             },

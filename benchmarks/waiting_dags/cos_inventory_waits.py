@@ -12,10 +12,10 @@ from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 
 @dag(schedule=None)
 def cos_inventory_waits() -> None:
-    for number in range(int(os.environ["COSINV_WAITS"])):
-        COSInventorySensor(
-            task_id=f"wait_{number}", bucket="examplebucket-1250000000", inventory_id=f"x{number}", deferrable=True
-        )
+    # Mapped: Airflow's triggerer reads the whole DAG for each task of it.
+    COSInventorySensor.partial(task_id="wait", bucket="examplebucket-1250000000", deferrable=True).expand(
+        inventory_id=[f"x{number}" for number in range(int(os.environ["COSINV_WAITS"]))]
+    )
 
 
 cos_inventory_waits()
