@@ -55,7 +55,7 @@ class Fields(NamedTuple):
         # Of bytes: for an array of numpy's pyarrow imports pandas where it is installed, which takes a second.
         texts = pieces.take(pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers)]))
         _, edges, characters = texts.buffers()
-        ends = np.frombuffer(edges, np.int32)
+        ends = np.frombuffer(edges, np.int32)[: len(texts) + 1]
         is_valid = ends[1:] != ends[:-1]
         if not is_valid.all():
             valid = pa.py_buffer(np.packbits(is_valid, bitorder="little"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -123,3 +125,32 @@ def test_what_is_usual_is_read_without_the_record_reader(text: bytes) -> None:
 )
 def test_what_may_be_read_in_another_way_is_left_to_the_record_reader(text: bytes) -> None:
     assert quickly(text) is None
+
+
+# pyarrow imports pandas for many a conversion, where it is installed: a second of each task.
+_READS_ALL_KINDS = """
+import sys
+
+class Watch:
+    asked_for = set()
+
+    def find_spec(self, name, *_):
+        self.asked_for.add(name)
+
+sys.meta_path.insert(0, Watch())
+from airflow_provider_cosinv.inventory.arrow_reader import ArrowReader
+from airflow_provider_cosinv.inventory.table_columns import table_columns
+
+columns = table_columns(("Key", "Size", "LastModifiedDate", "ETag", "IsLatest", "Tag", "Crc64"))
+reader = ArrowReader(columns=columns, wanted=columns, bucket="b-1250000000", decodes_keys=True)
+row = b'"a%2Fb","1","2026-11-26T00:00:00.000Z","e","True","k=v&l=w","7"'
+batch = reader.quickly(row + b"\\n" + b'"c","","","","","",""' + b"\\n")
+assert batch is not None and batch.num_rows == 2
+print("pandas" in Watch.asked_for)
+"""
+
+
+def test_reading_brings_no_pandas() -> None:
+    done = subprocess.run([sys.executable, "-c", _READS_ALL_KINDS], stdout=subprocess.PIPE, text=True, check=True)
+
+    assert done.stdout.strip() == "False"
