@@ -6,10 +6,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TypeVar, final
-from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 from xml.etree.ElementTree import Element
 
@@ -18,7 +17,7 @@ from tenacity import AsyncRetrying
 from yarl import URL
 
 from airflow_provider_cosinv.cos import operations
-from airflow_provider_cosinv.cos.aio_session import shared_session
+from airflow_provider_cosinv.cos.aio_session import SharedSession, shared_session
 from airflow_provider_cosinv.cos.answers import (
     BODY_LIMIT,
     PAGE_LIMIT,
@@ -61,22 +60,25 @@ class AsyncCOSClient:
     """
 
     def __init__(self, *, settings: ClientSettings, retry_policy: RetryPolicy = _DEFAULT_POLICY) -> None:
-        self._settings = settings
-        self._retry_arguments = retry_policy.arguments()
+        self.settings = settings
+        self.retry_policy = retry_policy
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.timeout, sock_read=settings.timeout)
         self._signer: Signer | None = None
         self._proxies: dict[str, str | None] = {}
-        self._held = AsyncExitStack()
+        self._held: SharedSession | None = None
 
     async def __aenter__(self) -> AsyncCOSClient:
         """Hold the shared session until the block is left."""
-        await self._held.enter_async_context(shared_session())
+        self._held = shared_session()
+        await self._held.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Let go of the shared session."""
-        await self._held.aclose()
+        if self._held is not None:
+            await self._held.__aexit__(kind, error, traceback)
 
     async def head_bucket(self, bucket: str) -> BucketInfo:
         """
@@ -173,7 +175,7 @@ class AsyncCOSClient:
                 async for piece in self._pieces(request, head, response, PAGE_LIMIT):
                     body += piece
             answer = Answer(status=head.status, headers=head.headers, body=bytes(body))
-            return answer, document_of(answer, request, "ListBucketResult", region=self._settings.region)
+            return answer, document_of(answer, request, "ListBucketResult", region=self.settings.region)
 
         return await self._retrying(attempt)
 
@@ -190,14 +192,14 @@ class AsyncCOSClient:
             return await attempt()
 
         # One object per call: tenacity keeps the state of a call in it.
-        return await AsyncRetrying(**self._retry_arguments)(attempt_again)
+        return await AsyncRetrying(**self.retry_policy.arguments())(attempt_again)
 
     @asynccontextmanager
     async def _open(self, request: COSRequest) -> AsyncIterator[tuple[Answer, aiohttp.ClientResponse]]:
         """Send a request and give a successful answer with its body unread."""
-        url = request_url(self._settings, request.bucket, request.key, request.params)
-        tls = await tls_context(self._settings.verify_ssl) if url.startswith("https:") else True
-        credentials = await credentials_at_hand(self._settings.credentials)
+        url = request_url(self.settings, request.bucket, request.key, request.params)
+        tls = await tls_context(self.settings.verify_ssl) if url.startswith("https:") else True
+        credentials = await credentials_at_hand(self.settings.credentials)
         async with shared_session() as session:
             try:
                 response = await session.request(
@@ -208,9 +210,7 @@ class AsyncCOSClient:
                     allow_redirects=False,
                     ssl=tls,
                     proxy=self._proxy(url),
-                    timeout=aiohttp.ClientTimeout(
-                        total=None, sock_connect=self._settings.timeout, sock_read=self._settings.timeout
-                    ),
+                    timeout=self._timeout,
                 )
             except _FAULTS as error:
                 raise self._fault(error, request) from error
@@ -219,7 +219,7 @@ class AsyncCOSClient:
                 answer = Answer(status=response.status, headers=_headers_of(response))
                 if not answer.is_success:
                     answer = Answer(status=answer.status, headers=answer.headers, body=await _error_body(response))
-                check_success(answer, request, region=self._settings.region)
+                check_success(answer, request, region=self.settings.region)
                 yield answer, response
 
     async def _pieces(
@@ -241,7 +241,7 @@ class AsyncCOSClient:
             raise cut_short(answer, request)
 
     def _headers(self, request: COSRequest, credentials: Credentials) -> dict[str, str]:
-        headers = {"Host": request_host(self._settings, request.bucket), "Accept-Encoding": "identity"}
+        headers = {"Host": request_host(self.settings, request.bucket), "Accept-Encoding": "identity"}
         headers.update(request.headers)
         if credentials.token is not None:
             headers["x-cos-security-token"] = credentials.token
@@ -257,13 +257,13 @@ class AsyncCOSClient:
 
     def _proxy(self, url: str) -> str | None:
         """Return the proxy to use: the connection's, or the environment's."""
-        parts = urlsplit(url)
-        place = f"{parts.scheme}://{parts.netloc}"
+        scheme, _, netloc, *_ = url.split("/", 3)
+        place = f"{scheme}//{netloc}"
         if place not in self._proxies:
-            proxy = (self._settings.proxies or {}).get(parts.scheme)
-            if proxy is None and not proxy_bypass(parts.netloc):
+            proxy = (self.settings.proxies or {}).get(scheme.removesuffix(":"))
+            if proxy is None and not proxy_bypass(netloc):
                 environment = getproxies()
-                proxy = environment.get(parts.scheme) or environment.get("all")
+                proxy = environment.get(scheme.removesuffix(":")) or environment.get("all")
             # Looked up once a host: reading the environment takes longer than signing.
             self._proxies[place] = proxy
         return self._proxies[place]
@@ -277,7 +277,7 @@ class AsyncCOSClient:
                 key=request.key,
                 hint="Check endpoint_url and proxies of the connection.",
             )
-        return network_error(error, request, self._settings)
+        return network_error(error, request, self.settings)
 
 
 def _headers_of(response: aiohttp.ClientResponse) -> dict[str, str]:

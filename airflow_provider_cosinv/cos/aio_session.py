@@ -9,8 +9,6 @@ poll interval a handshake at every poll.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -34,26 +32,43 @@ class _Shared:
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
 
 
-@asynccontextmanager
-async def shared_session() -> AsyncIterator[aiohttp.ClientSession]:
+class SharedSession:
+    """
+    A hold on the session of the running event loop, as an async context manager.
+
+    It is no generator, which is six objects: each of ten thousand waits keeps one, and a garbage collection, which
+    stops the loop, looks at them all.
+    """
+
+    __slots__ = ("_shared",)
+
+    async def __aenter__(self) -> aiohttp.ClientSession:
+        """Give the session; the first user opens it."""
+        loop = asyncio.get_running_loop()
+        shared = _by_loop.get(loop)
+        if shared is None:
+            shared = _by_loop[loop] = _Shared(_open_session())
+        shared.users += 1
+        self._shared = shared
+        return shared.session
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let go of it; the last user closes it."""
+        shared = self._shared
+        shared.users -= 1
+        if shared.users == 0:
+            # Taken out before it closes: who comes meanwhile opens another.
+            del _by_loop[asyncio.get_running_loop()]
+            await shared.session.close()
+
+
+def shared_session() -> SharedSession:
     """
     Give the session of the running event loop; the first user opens it, the last one closes it.
 
     Hold it for as long as a wait lasts, so that connections outlive a poll.
     """
-    loop = asyncio.get_running_loop()
-    shared = _by_loop.get(loop)
-    if shared is None:
-        shared = _by_loop[loop] = _Shared(_open_session())
-    shared.users += 1
-    try:
-        yield shared.session
-    finally:
-        shared.users -= 1
-        if shared.users == 0:
-            # Taken out before it closes: who comes meanwhile opens another.
-            del _by_loop[loop]
-            await shared.session.close()
+    return SharedSession()
 
 
 def _open_session() -> aiohttp.ClientSession:

@@ -8,6 +8,7 @@ Both halves of the client build their URLs here, so that they ask for the same b
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import quote
 
 from airflow_provider_cosinv.cos.settings import (
@@ -38,7 +39,13 @@ def bucket_host(settings: ClientSettings, bucket: str) -> str:
     :param bucket: full name, ``name-APPID``
     :raises COSInventoryConfigurationError: where the bucket is not a full name
     """
-    return f"{BucketName.parse(bucket)}.{service_host(settings)}"
+    return f"{_checked(bucket)}.{service_host(settings)}"
+
+
+@lru_cache(maxsize=1024)
+def _checked(bucket: str) -> str:
+    # A wait asks at every poll.
+    return str(BucketName.parse(bucket))
 
 
 def service_host(settings: ClientSettings) -> str:

@@ -64,7 +64,7 @@ class StateLog:
         if self._is_news(_STATES[sighting.state]) and not sighting.ready:
             self.log.info("Report %s: %s (waited %s)", self.search, self.last, self.waited)
         else:
-            self.log.debug("Report %s: still %s (waited %s)", self.search, self.last, self.waited)
+            self.log.debug("Report %s: still %s", self.search, self.last)
 
     def failed(self, error: COSInventoryError) -> None:
         """Log a fault that may pass, where it is news."""

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -115,10 +114,9 @@ class COSInventoryTrigger(BaseTrigger):
         search = ReportSearch.from_dict(self.search)
         begun = self.deadline - self.timeout
         states = StateLog(search=search, log=self.log, begun=begun, last=self.last_seen)
-        pause_at = partial(next_pause, floor=self.poke_interval, cap=self.max_poke_interval)
         aio = await import_aio()
         pacer = pacer_of(search.bucket)
-        settings: ClientSettings | None = None
+        client: AsyncCOSClient | None = None
         async with aio.shared_session():
             pause = first_pause(time.time() - begun, floor=self.poke_interval, cap=self.max_poke_interval)
             over = False
@@ -128,10 +126,9 @@ class COSInventoryTrigger(BaseTrigger):
                 try:
                     async with pacer.turn(min(pause, left), within=left + _LAST_LOOK):
                         over = time.time() >= self.deadline
-                        if settings is None:
+                        if client is None:
                             # Not before: after a restart, all waits at once would ask Airflow for their connections.
-                            settings = await connection_settings(self.cos_conn_id, region=search.region)
-                            client = aio.AsyncCOSClient(settings=settings, retry_policy=POLLING_POLICY)
+                            client = await self._client(search)
                         # A silent network may hold a look longer than the wait shall take.
                         limit = max(self.deadline - time.time(), _LAST_LOOK)
                         async with time_limit(limit):
@@ -142,14 +139,13 @@ class COSInventoryTrigger(BaseTrigger):
                     pause = 0.0
                 except COSInventoryTransientError as error:
                     states.failed(error)
-                    pause = pause_at(time.time() - begun)
+                    pause = self._pause(time.time() - begun)
                 except COSInventoryPermissionError:
                     # Temporary credentials end, and keys are replaced, while a wait goes on for hours.
-                    renewed = await connection_settings(self.cos_conn_id, region=search.region)
-                    if renewed == settings:
+                    renewed = await self._client(search)
+                    if renewed is client:
                         raise
-                    settings = renewed
-                    client = aio.AsyncCOSClient(settings=settings, retry_policy=POLLING_POLICY)
+                    client = renewed
                     states.renewed(self.cos_conn_id)
                     over = False
                     pause = self.poke_interval
@@ -159,8 +155,18 @@ class COSInventoryTrigger(BaseTrigger):
                     states.seen(sighting)
                     if sighting.ready:
                         return sighting
-                    pause = pause_at(0 if sighting.is_begun else time.time() - begun)
+                    pause = self._pause(0 if sighting.is_begun else time.time() - begun)
         raise not_in_time(search, timeout=self.timeout, last=states.last)
+
+    def _pause(self, age: float) -> float:
+        return next_pause(age, floor=self.poke_interval, cap=self.max_poke_interval)
+
+    async def _client(self, search: ReportSearch) -> AsyncCOSClient:
+        # It imports aiohttp, which import_aio() did.
+        from airflow_provider_cosinv.cos.shared_clients import shared_client
+
+        settings = await connection_settings(self.cos_conn_id, region=search.region)
+        return shared_client(settings=settings, retry_policy=POLLING_POLICY)
 
     async def _look(self, search: ReportSearch, client: AsyncCOSClient) -> Sighting:
         steps = look(search, grace=timedelta(seconds=GRACE_POLLS * self.poke_interval))

@@ -15,8 +15,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextvars import copy_context
 from heapq import heappop, heappush
 from itertools import count
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -55,45 +54,58 @@ class Pacer:
         self._opens = 0.0
         self._pause = 0.0
         self._slowed = 0.0
+        # Of all timers: each would copy its own.
+        self._context = copy_context()
 
-    @asynccontextmanager
-    async def turn(self, pause: float, *, within: float) -> AsyncIterator[None]:
+    def turn(self, pause: float, *, within: float) -> Turn:
         """
-        Hold a place while the block looks.
+        Return an async context manager that holds a place while its block looks.
 
         :param pause: seconds until the look is due; a long one may take a second more
         :param within: seconds to wait for the turn at most
         :raises asyncio.TimeoutError: where the turn did not come in that time
         """
         due = self._loop.time() + pause
-        await self._enter(math.ceil(due / _TOGETHER) * _TOGETHER if pause >= _ROUNDED else due, within)
-        entered = self._loop.time()
-        try:
-            yield
-        except COSInventoryThrottledError:
-            self._slow_down(entered)
-            raise
-        else:
-            self._speed_up(entered)
-        finally:
-            self._leave()
+        return Turn(self, math.ceil(due / _TOGETHER) * _TOGETHER if pause >= _ROUNDED else due, within)
 
-    async def _enter(self, due: float, within: float) -> None:
+    async def enter(self, due: float, within: float) -> float:
+        """
+        Wait for a place.
+
+        :param due: time of the event loop before which there is none
+        :param within: seconds to wait at most
+        :return: time of the event loop
+        :raises asyncio.TimeoutError: where there was none in that time
+        """
         place: asyncio.Future[None] = self._loop.create_future()
         heappush(self._queue, (due, next(self._number), place))
         self._let_in()
         # Not wait_for, which swallows a cancellation that meets the turn (Python 3.10 and 3.11).
-        expiry = self._loop.call_later(within, _expire, place)
+        expiry = self._loop.call_later(within, _expire, place, context=self._context)
         try:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self._leave()
+                self._give_back()
             raise
         finally:
             expiry.cancel()
+        return self._loop.time()
 
-    def _leave(self) -> None:
+    def leave(self, entered: float, error: BaseException | None) -> None:
+        """
+        Give a place back.
+
+        :param entered: what :meth:`enter` returned
+        :param error: that ended the look: it may say that COS was asked too often
+        """
+        if isinstance(error, COSInventoryThrottledError):
+            self._slow_down(entered)
+        elif error is None:
+            self._speed_up(entered)
+        self._give_back()
+
+    def _give_back(self) -> None:
         self._inside -= 1
         self._let_in()
 
@@ -114,7 +126,7 @@ class Pacer:
             if self._timer.when() <= when and not self._timer.cancelled():
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._on_time)
+        self._timer = self._loop.call_at(when, self._on_time, context=self._context)
 
     def _on_time(self) -> None:
         self._timer = None
@@ -136,6 +148,35 @@ class Pacer:
         self._places += 1
         if self._places == PLACES:
             self._pause = 0.0
+
+
+class Turn:
+    """
+    A place with a pacer; an async context manager, see :meth:`Pacer.turn`.
+
+    It is no generator, which is six objects: each of ten thousand waits has one all the time, and a garbage collection,
+    which stops the loop, looks at them all.
+
+    :param pacer: whose place it is
+    :param due: time of the event loop
+    :param within: seconds
+    """
+
+    __slots__ = ("_due", "_entered", "_pacer", "_within")
+
+    def __init__(self, pacer: Pacer, due: float, within: float) -> None:
+        self._pacer = pacer
+        self._due = due
+        self._within = within
+        self._entered = 0.0
+
+    async def __aenter__(self) -> None:
+        """Wait for the place."""
+        self._entered = await self._pacer.enter(self._due, self._within)
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
+        """Give it back, and tell how the look ended."""
+        self._pacer.leave(self._entered, error)
 
 
 def _expire(place: asyncio.Future[None]) -> None:
