@@ -12,7 +12,7 @@ from benchmarks.waiting.ways import DATE, prefix
 
 _SIGNATURES = 5_000
 _REQUESTS = 400
-_RATE = 200.0
+_RATE = 200
 
 
 def signing_microseconds(case: Case) -> float:
@@ -25,11 +25,12 @@ def signing_microseconds(case: Case) -> float:
 
 
 async def http_microseconds(case: Case) -> float:
-    """Return the CPU of one request, signed before and sent by aiohttp alone, at the pace of many waits."""
+    """Return the CPU of one request, signed before and sent by aiohttp alone; those of a second together, as waits'."""
     from yarl import URL
 
     from airflow_provider_cosinv.cos.aio_session import shared_session
     from airflow_provider_cosinv.cos.tls import tls_context
+    from airflow_provider_cosinv.triggers.pacing import PLACES
 
     signer, headers = _signer(case)
     tls = await tls_context(case.connection["extra"]["verify_ssl"])
@@ -39,9 +40,11 @@ async def http_microseconds(case: Case) -> float:
         value = signer.authorization(method="GET", path=path, params={}, headers=headers)
         signed.append((URL(case.url + path, encoded=True), {**headers, "Authorization": value}))
 
+    places = asyncio.Semaphore(PLACES)
+
     async def send(session: Any, delay: float, url: URL, with_headers: dict[str, str]) -> None:
         await asyncio.sleep(delay)
-        async with session.get(url, headers=with_headers, ssl=tls) as response:
+        async with places, session.get(url, headers=with_headers, ssl=tls) as response:
             await response.read()
             if response.status != 404:
                 raise RuntimeError(f"The emulator answers {response.status}.")
@@ -49,7 +52,7 @@ async def http_microseconds(case: Case) -> float:
     async with shared_session() as session:
         await send(session, 0, *signed[0])
         began = time.process_time()
-        await asyncio.gather(*(send(session, number / _RATE, *one) for number, one in enumerate(signed)))
+        await asyncio.gather(*(send(session, number // _RATE, *one) for number, one in enumerate(signed)))
         return 1e6 * (time.process_time() - began) / _REQUESTS
 
 
