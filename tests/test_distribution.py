@@ -70,7 +70,8 @@ def test_airflow_lists_the_examples_by_itself(wheel, tmp_path):
     wheel.extractall(tmp_path / "installed")
     script = (
         "from airflow.dag_processing.bundles.manager import DagBundlesManager\n"
-        "from airflow.dag_processing.dagbag import DagBag\n"
+        "try:\n    from airflow.dag_processing.dagbag import DagBag\n"
+        "except ModuleNotFoundError:  # before Airflow 3.2\n    from airflow.models.dagbag import DagBag\n"
         "for bundle in DagBundlesManager().get_all_dag_bundles():\n"
         "    if 'cosinv' in bundle.name or 'airflow_provider_cosinv' in str(bundle.path):\n"
         "        bag = DagBag(bundle.path)\n"

@@ -11,4 +11,6 @@ def identifier(name: str) -> str:
 
 def literal(text: str) -> str:
     """Return a text as SQL reads it."""
-    return "'" + text.replace("'", "''") + "'"
+    quoted = "'" + text.replace("'", "''") + "'"
+    # DuckDB before 2.0 takes it for the end of the statement.
+    return "(" + quoted.replace("\0", "' || chr(0) || '") + ")" if "\0" in text else quoted
