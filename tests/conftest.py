@@ -23,12 +23,9 @@ from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
 from airflow_provider_cosinv.triggers import pacing
 from tests.support import cloud as played
-from tests.support.airflow_3_1_0 import let_triggers_look_up_connections
 
 if TYPE_CHECKING:
     from tests.system.postgres import PostgresServer
-
-let_triggers_look_up_connections()
 
 SOURCE = "examplebucket-1250000000"
 DESTINATION = "inventorybucket-1250000000"

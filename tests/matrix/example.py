@@ -42,7 +42,7 @@ def main() -> None:
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW_CONN_COS_DEFAULT": cos.connection_json,
         }
-        # dag.test() of Airflow 3.1.0 takes only a DAG that is serialized.
+        # dag.test() of Airflow 3.1 takes only a DAG that is serialized.
         for command in ("db migrate", "dags reserialize"):
             subprocess.run([sys.executable, "-m", "airflow", *command.split()], check=True)
         sys.path.insert(0, str(ROOT / "dags_examples"))

@@ -58,7 +58,6 @@ def _name(line: str) -> str:
 
 def _compile(release: Release, *, extras: list[str], requirements: list[str], resolution: str) -> str:
     options = ["--universal", "--python-version", release.pythons[0], "--exclude-newer", release.as_of]
-    options += [f"--exclude-newer-package={one}" for one in release.later]
     options += [f"--extra={extra}" for extra in extras]
     command = [UV, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--resolution", resolution, *options]
     return subprocess.run(

@@ -50,8 +50,6 @@ class Release:
     :param requirements: what is pinned beside the package and its extras
     :param as_of: the last day, ISO 8601, whose packages may be taken: what a user had at the release's time; later
         ones break some releases
-    :param later: packages whose lowest supported version is younger than that, with the last day of each, such as
-        ``duckdb=2026-05-01``
     :param pythons: that it runs on
     :param lowest: take the lowest version of all that the package asks for directly
     :param left_out: tests that cannot hold on it
@@ -61,7 +59,6 @@ class Release:
     title: str
     requirements: tuple[str, ...]
     as_of: str
-    later: tuple[str, ...] = ()
     pythons: tuple[str, ...] = PYTHONS
     lowest: bool = False
     left_out: tuple[LeftOut, ...] = ()
@@ -75,11 +72,9 @@ class Release:
 RELEASES = (
     Release(
         name="airflow-3.1-lowest",
-        title="3.1.0, with the lowest version of every dependency",
-        requirements=("apache-airflow==3.1.0",),
-        # Of its own time, since it breaks with later ones of structlog and FastAPI.
-        as_of="2025-10-15",
-        later=("duckdb=2026-05-01", "tencentcloud-sdk-python-common=2026-05-01"),
+        title="3.1.8, with the lowest version of every other dependency",
+        requirements=("apache-airflow==3.1.8",),
+        as_of="2026-05-01",
         pythons=("3.10",),
         lowest=True,
     ),
