@@ -31,7 +31,10 @@ def as_markdown(releases: Iterable[Release], outcomes: Mapping[Row, Outcome]) ->
         for one in release.left_out:
             on = "" if set(release.pythons) <= set(one.pythons) else f" (Python {', '.join(one.pythons)})"
             without.setdefault((one.test, one.why), []).append(f"{release.title.partition(',')[0]}{on}")
-    notes += [f"- Without `{test}` on Airflow {', '.join(dict.fromkeys(where))}: {why}." for (test, why), where in without.items()]
+    notes += [
+        f"- Without `{test}` on Airflow {', '.join(dict.fromkeys(where))}: {why}."
+        for (test, why), where in without.items()
+    ]
     return "\n".join([*lines, *(["", *notes] if notes else [])])
 
 

@@ -53,6 +53,8 @@ def test_the_lowest_versions_are_the_floors_of_the_package():
         for specifier in one.specifier
         if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("cam", "table"))
     }
+    # Tests start triggers themselves, and before 3.1.8 not every one can be started outside of a triggerer.
+    assert floors.pop("apache-airflow") == "3.1"
     for name, floor in floors.items():
         (lowest,) = pinned(LOWEST)[name]
         assert re.sub(r"(\.0)+$", "", lowest) == floor, name
