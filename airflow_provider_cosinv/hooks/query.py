@@ -49,7 +49,13 @@ class Question:
     def sql_for(self, table: Relation) -> str:
         """Return the SQL, for the columns that the table has."""
         if self._query:
-            return ready_query(self._query, self._arguments, columns=table.columns, encoded=table.has_encoded)
+            return ready_query(
+                self._query,
+                self._arguments,
+                columns=table.columns,
+                encoded=table.has_encoded,
+                at_depth=table.at_depth,
+            )
         return self._sql or ""
 
 

@@ -7,11 +7,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
+from airflow_provider_cosinv.inventory.part_folders import with_folders
+from airflow_provider_cosinv.inventory.query_source import prefix_of
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 
@@ -112,6 +115,20 @@ class PartsTable(Relation):
         described = connection.execute(f"DESCRIBE {identifier(self.name)}").fetchall()
         self._columns = tuple(str(column[0]) for column in described)
         return origin
+
+    def at_depth(self, depth: int) -> str | None:
+        """Return the name of a table that has the first folders of each key in a column; see :class:`Relation`."""
+        self._prepare()
+        connection = self.engine.connection
+        with self._explained():
+            rows = with_folders(connection, self.paths, depth=depth, cut=partial(prefix_of, depth=depth))
+            if rows is None:
+                return None
+            # The table names a part several times, and each plan would read its footer as often.
+            connection.execute("SET parquet_metadata_cache = true")
+            view = f"{self.name}_at_depth_{depth}"
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(view)} AS {rows}")
+        return view
 
     def _prepare(self) -> None:
         if not self._columns:

@@ -156,6 +156,7 @@ def ready_query(
     *,
     columns: Iterable[str] | None = None,
     encoded: bool = False,
+    at_depth: Callable[[int], str | None] = lambda _: None,
 ) -> str:
     """
     Return the SQL of a ready-made query: one SELECT over the table ``inventory``.
@@ -166,6 +167,7 @@ def ready_query(
         without are used where they are there; without them, they are not
     :param encoded: for a table that has ``inventory_encoded`` beside it, with keys as the data file has them, and the
         macro ``decode_key``: a query that wants only the beginning of keys then decodes no more than that
+    :param at_depth: :meth:`Relation.at_depth` of the table
     :raises COSInventoryConfigurationError: where there is no such query, an argument is wrong or a column is missing
     """
     query = READY_QUERIES.get(name) if isinstance(name, str) else None
@@ -174,7 +176,7 @@ def ready_query(
             f"There is no ready-made query {name!r}.", parameter="query", hint=f"There are {', '.join(READY_QUERIES)}."
         )
     values = _checked(query, {} if arguments is None else arguments)
-    source = Source(columns=None if columns is None else frozenset(columns), encoded=encoded)
+    source = Source(columns=None if columns is None else frozenset(columns), encoded=encoded, at_depth=at_depth)
     source.check(query.needs, query=name)
     return query.make(source, **values)
 

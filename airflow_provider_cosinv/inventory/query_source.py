@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
@@ -17,10 +17,12 @@ class Source:
 
     :param columns: that the table has; None where that is not known, and then only those that a query needs are used
     :param encoded: the table is ``inventory_encoded`` where a query wants no more of a key than its beginning
+    :param at_depth: names a table that has the first folders of keys in a column; None where there is none
     """
 
     columns: frozenset[str] | None
     encoded: bool
+    at_depth: Callable[[int], str | None]
 
     def has(self, column: str) -> bool:
         """Return whether the table surely has a column that a query can do without."""

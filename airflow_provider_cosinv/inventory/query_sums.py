@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from airflow_provider_cosinv.inventory.part_folders import FOLDERS
 from airflow_provider_cosinv.inventory.query_source import Source, encoded_prefix_of, prefix_of
 from airflow_provider_cosinv.inventory.sql import literal
 
@@ -25,14 +26,14 @@ class Group:
     :param raw: SQL over a row
     :param same: SQL over ``parts.name``, the raw values; those that it makes equal are one group
     :param shown: SQL of an aggregate over them, for the result; None is ``same``
-    :param is_encoded: whether ``raw`` reads percent-encoded keys
+    :param table: that has what ``raw`` reads
     """
 
     name: str
     raw: str
     same: str
     shown: str | None = None
-    is_encoded: bool = False
+    table: str = "inventory"
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,13 @@ def class_group(column: str = "StorageClass") -> Group:
 
 
 def prefix_group(source: Source, depth: int) -> Group:
-    """Group by prefix; of an encoded key no more than the prefix is decoded."""
+    """Group by prefix; of an encoded key no more than the prefix is decoded, and what is known is not cut off again."""
+    if depth and (table := source.at_depth(depth)):
+        return Group("prefix", FOLDERS, "parts.prefix", table=table)
     if depth == 0 or not source.encoded:
         return Group("prefix", prefix_of("Key", depth), "parts.prefix")
     decoded = prefix_of("decode_key(parts.prefix)", depth)
-    return Group("prefix", encoded_prefix_of("Key", depth), decoded, is_encoded=True)
+    return Group("prefix", encoded_prefix_of("Key", depth), decoded, table="inventory_encoded")
 
 
 def object_sums(source: Source) -> tuple[Sum, ...]:
@@ -83,7 +86,7 @@ def summed(groups: Sequence[Group], sums: Sequence[Sum]) -> str:
         f"coalesce(sum({entry.name}), 0)::BIGINT AS {entry.name}" if entry.sql else f"NULL::BIGINT AS {entry.name}"
         for entry in sums
     ]
-    table = "inventory_encoded" if any(group.is_encoded for group in groups) else "inventory"
+    table = next((group.table for group in groups if group.table != "inventory"), "inventory")
     return (
         f"WITH parts AS (\n  SELECT {', '.join(raw + inner)}\n  FROM {table}\n"
         f"  GROUP BY {', '.join(str(place) for place, _ in enumerate(names, start=1))}\n"

@@ -62,6 +62,15 @@ class Relation(ABC):
     def columns(self) -> tuple[str, ...]:
         """The names of the columns, in order."""
 
+    def at_depth(self, depth: int) -> str | None:  # noqa: ARG002  of those that know folders
+        """
+        Return the name of a table that has the first folders of each key in a column, so that keys are not read.
+
+        :param depth: how many folders, at least 1
+        :return: None where there is none, or it would not pay; see :mod:`.part_folders`
+        """
+        return None
+
     @abstractmethod
     def _run(self, statement: str, plan: Plan) -> list[tuple[Any, ...]]:
         """

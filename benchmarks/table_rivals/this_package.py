@@ -98,6 +98,7 @@ def _groups(relation: Relation) -> list[Group]:
         {"depth": 1, "limit": None},
         columns=relation.columns,
         encoded=relation.has_encoded,
+        at_depth=relation.at_depth,
     )
     rows = relation.fetch(sql, max_rows=_MAX_ROWS).rows
     return as_groups(

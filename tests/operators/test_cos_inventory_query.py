@@ -81,6 +81,16 @@ class TestWhatIsAsked:
         assert ask(sql=BY_KEY, parts=part) == ROWS
         assert ask(sql=BY_KEY, parts=part["path"]) == ROWS
 
+    def test_parts_on_cos_tell_the_folders_of_their_keys(self, manifest):
+        parts = [COSInventoryHook().to_parquet(manifest, batch=[file]) for file in manifest["files"]]
+        with COSInventoryHook().open_parts([part["path"] for part in parts]) as table:
+            assert table.at_depth(1) == "inventory_at_depth_1"
+            assert table.at_depth(2) == "inventory_at_depth_2"
+            rows = table.fetch("SELECT Key, key_folders FROM inventory_at_depth_1 ORDER BY Key", max_rows=9).rows
+        assert [row["key_folders"] for row in rows] == ["logs/", "", "图片/"]
+        (row, *_) = ask(query="by_prefix", query_arguments={"depth": 2}, parts=parts)
+        assert (row["prefix"], row["bytes"]) == ("", 7)
+
     @pytest.mark.parametrize("source", ["manifest", "parts"])
     def test_a_ready_made_query_is_asked_by_its_name(self, manifest, parts, source):
         rows = ask(query="by_prefix", query_arguments={"depth": 1}, **{source: locals()[source]})
