@@ -39,12 +39,13 @@ def bucket_host(settings: ClientSettings, bucket: str) -> str:
     :param bucket: full name, ``name-APPID``
     :raises COSInventoryConfigurationError: where the bucket is not a full name
     """
-    return f"{_checked(bucket)}.{service_host(settings)}"
+    # A wait asks at every poll; what is no text cannot be looked up.
+    name = _checked(bucket) if isinstance(bucket, str) else str(BucketName.parse(bucket))
+    return f"{name}.{service_host(settings)}"
 
 
 @lru_cache(maxsize=1024)
 def _checked(bucket: str) -> str:
-    # A wait asks at every poll.
     return str(BucketName.parse(bucket))
 
 
@@ -76,7 +77,9 @@ def request_url(settings: ClientSettings, bucket: str | None, key: str | None, p
     :raises COSInventoryConfigurationError: where bucket or key cannot be addressed
     """
     host = request_host(settings, bucket)
-    base = settings.endpoint_url.rstrip("/") if settings.endpoint_url else f"https://{host}"
+    scheme, _, place = (settings.endpoint_url or f"https://{host}").rstrip("/").partition("://")
+    # What follows compares the scheme, which may be written HTTP.
+    base = f"{scheme.lower()}://{place}"
     query = "&".join(f"{quote(name, _UNRESERVED)}={quote(value, _UNRESERVED)}" for name, value in params.items())
     return f"{base}/{_encoded(key, bucket)}{'?' if query else ''}{query}"
 

@@ -9,6 +9,7 @@ and of what they fetch where the parts lie on COS.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 
 #: The column that the rows get.
 FOLDERS = "key_folders"
+#: Names that no column of the parts may have.
+TAKEN = frozenset({FOLDERS, "file_row_number"})
 
-# Each looks at its part: more of them take longer than the keys.
-_MOST_SELECTS = 256
+# Each is a SELECT that looks at its part: more of them take longer than the keys.
+_MOST_LOOKS = 256
 # Of the rows, that have known folders; below it, reading twice from a part costs what is saved.
 _LEAST_KNOWN = 0.25
 
@@ -56,22 +59,50 @@ def with_folders(
     :return: None where it would not pay
     """
     pieces = list(_pieces(connection, paths, depth))
-    rows = sum(piece.end - piece.start for piece in pieces)
-    known = sum(piece.end - piece.start for piece in pieces if piece.folders is not None)
-    if not known or known < _LEAST_KNOWN * rows:
+    # DuckDB would look for what a name stands for once more, and might find another part.
+    if not {piece.path for piece in pieces} <= set(paths):
         return None
-    whole: dict[str | None, list[str]] = {}
-    some: dict[tuple[str, str | None], list[Piece]] = {}
+    looks = _few_looks(pieces)
+    known = sum(_rows(look) for (_, folders), look in looks.items() if folders is not None)
+    if not known or known < _LEAST_KNOWN * _rows(pieces):
+        return None
+    if any(path for path, _ in looks):
+        # A plan would read the footer of a part once for each look at it.
+        connection.execute("SET parquet_metadata_cache = true")
+    return " UNION ALL BY NAME ".join(
+        _some_rows(path, look, folders, cut) if path else _all_rows(look, folders, cut)
+        for (path, folders), look in looks.items()
+    )
+
+
+def _few_looks(pieces: Sequence[Piece]) -> dict[tuple[str, str | None], list[Piece]]:
+    """
+    Return the pieces that are read together, by their part and their folders.
+
+    Where there are too many, the smallest lose their folders: their keys are read.
+
+    :return: parts of one piece stand together under no path
+    """
+    looks: dict[tuple[str, str | None], list[Piece]] = {}
     for path, parts in groupby(pieces, key=lambda piece: piece.path):
         of_part = list(parts)
-        if len(of_part) == 1:
-            whole.setdefault(of_part[0].folders, []).append(path)
-            continue
         for piece in of_part:
-            some.setdefault((path, piece.folders), []).append(piece)
-    selects = [_all_rows(group, folders, cut) for folders, group in whole.items()]
-    selects += [_some_rows(path, group, folders, cut) for (path, folders), group in some.items()]
-    return None if len(selects) > _MOST_SELECTS else " UNION ALL BY NAME ".join(selects)
+            looks.setdefault((path if len(of_part) > 1 else "", piece.folders), []).append(piece)
+    known = sorted((look for look in looks if look[1] is not None), key=lambda look: _rows(looks[look]))
+    left = Counter(path for path, _ in known)
+    for look in known:
+        if len(looks) <= _MOST_LOOKS:
+            break
+        path, _ = look
+        looks.setdefault((path, None), []).extend(looks.pop(look))
+        left[path] -= 1
+        if path and not left[path]:
+            looks.setdefault(("", None), []).extend(looks.pop((path, None)))
+    return looks
+
+
+def _rows(pieces: Sequence[Piece]) -> int:
+    return sum(piece.end - piece.start for piece in pieces)
 
 
 def _pieces(connection: DuckDBPyConnection, paths: Sequence[str], depth: int) -> Iterator[Piece]:
@@ -108,8 +139,9 @@ def _some_rows(path: str, pieces: Sequence[Piece], folders: str | None, cut: Cal
     )
 
 
-def _all_rows(paths: Sequence[str], folders: str | None, cut: Callable[[str], str]) -> str:
-    return f"SELECT *, {_folders(folders, cut)} FROM read_parquet([{', '.join(map(literal, paths))}])"
+def _all_rows(pieces: Sequence[Piece], folders: str | None, cut: Callable[[str], str]) -> str:
+    paths = ", ".join(literal(path) for path in dict.fromkeys(piece.path for piece in pieces))
+    return f"SELECT *, {_folders(folders, cut)} FROM read_parquet([{paths}])"
 
 
 def _folders(folders: str | None, cut: Callable[[str], str]) -> str:

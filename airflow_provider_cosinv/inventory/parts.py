@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
-from airflow_provider_cosinv.inventory.part_folders import with_folders
+from airflow_provider_cosinv.inventory.part_folders import TAKEN, with_folders
 from airflow_provider_cosinv.inventory.query_source import prefix_of
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
 from airflow_provider_cosinv.inventory.sql import identifier, literal
@@ -118,14 +118,13 @@ class PartsTable(Relation):
 
     def at_depth(self, depth: int) -> str | None:
         """Return the name of a table that has the first folders of each key in a column; see :class:`Relation`."""
-        self._prepare()
+        if TAKEN & {column.lower() for column in self.columns}:
+            return None
         connection = self.engine.connection
         with self._explained():
             rows = with_folders(connection, self.paths, depth=depth, cut=partial(prefix_of, depth=depth))
             if rows is None:
                 return None
-            # The table names a part several times, and each plan would read its footer as often.
-            connection.execute("SET parquet_metadata_cache = true")
             view = f"{self.name}_at_depth_{depth}"
             connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(view)} AS {rows}")
         return view

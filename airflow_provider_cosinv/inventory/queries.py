@@ -167,7 +167,8 @@ def ready_query(
         without are used where they are there; without them, they are not
     :param encoded: for a table that has ``inventory_encoded`` beside it, with keys as the data file has them, and the
         macro ``decode_key``: a query that wants only the beginning of keys then decodes no more than that
-    :param at_depth: :meth:`Relation.at_depth` of the table
+    :param at_depth: :meth:`Relation.at_depth` of the table. The SQL may then name a table of its connection: ask that
+        one, while its parts stay as they are
     :raises COSInventoryConfigurationError: where there is no such query, an argument is wrong or a column is missing
     """
     query = READY_QUERIES.get(name) if isinstance(name, str) else None

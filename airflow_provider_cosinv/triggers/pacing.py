@@ -86,7 +86,8 @@ class Pacer:
         try:
             await place
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
+            # Done, too, is one whose time was over in the same moment; it never held a place.
+            if place.done() and not place.cancelled() and place.exception() is None:
                 self._give_back()
             raise
         finally:

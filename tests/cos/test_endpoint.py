@@ -41,6 +41,17 @@ def test_what_is_no_full_bucket_name_has_no_host(bucket):
     assert caught.value.parameter == "bucket"
 
 
+@pytest.mark.parametrize("bucket", [["examplebucket-1250000000"], None, 7])
+def test_what_is_no_text_is_no_bucket_name(bucket):
+    with pytest.raises(COSInventoryConfigurationError):
+        bucket_host(SETTINGS, bucket)
+
+
+def test_the_scheme_of_an_endpoint_may_be_written_in_capitals():
+    there = replace(SETTINGS, endpoint_url="HTTPS://Gateway.example:9000/")
+    assert request_url(there, BUCKET, "k", {}) == "https://Gateway.example:9000/k"
+
+
 def test_the_url_goes_to_the_endpoint_where_one_is_set():
     there = replace(SETTINGS, endpoint_url="http://127.0.0.1:9000/")
     assert request_url(there, BUCKET, "a/b", {}) == "http://127.0.0.1:9000/a/b"

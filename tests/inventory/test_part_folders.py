@@ -40,6 +40,17 @@ def part(path: Path, keys: Sequence[str | None], *, group: int = 2, **options: A
     return str(path)
 
 
+def damage_keys(path: str, *groups: int) -> None:
+    """Overwrite the keys of some row groups: who reads them fails."""
+    metadata = pq.read_metadata(path)
+    with Path(path).open("r+b") as file:
+        for group in groups:
+            column = metadata.row_group(group).column(0)
+            assert column.path_in_schema == "Key"
+            file.seek(column.dictionary_page_offset or column.data_page_offset)
+            file.write(b"\xff" * column.total_compressed_size)
+
+
 def made(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], depth: int = 1) -> str | None:
     return with_folders(connection, paths, depth=depth, cut=partial(prefix_of, depth=depth))
 
@@ -123,11 +134,41 @@ def test_where_few_folders_are_known_it_does_not_pay(connection: duckdb.DuckDBPy
     assert made(connection, [part(tmp_path / "more.parquet", [*mixed, *["c/1", "c/2"] * 2])]) is not None
 
 
-def test_too_many_looks_do_not_pay(
+def test_of_too_many_looks_the_smallest_read_their_keys(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = part(tmp_path / "many.parquet", ["a/1", "a/2", "b/1", "b/2", "c/1", "c/2"])
-    monkeypatch.setattr(part_folders, "_MOST_SELECTS", 3)
+    one = [f"{folder}/{number}" for folder, numbers in (("a", 2), ("b", 6), ("c", 4)) for number in range(numbers)]
+    two = [f"d/{number}" for number in range(8)]
+    paths = [part(tmp_path / f"{name}.parquet", keys) for name, keys in (("one", one), ("two", two))]
+
+    def folders_at(most: int) -> set[str] | None:
+        monkeypatch.setattr(part_folders, "_MOST_LOOKS", most)
+        table = made(connection, paths)
+        if table is None:
+            return None
+        assert [row[2] for row in rows(connection, table)] == [f"{key[0]}/" for key in sorted(one + two)]
+        assert table.count("SELECT") <= most
+        return {folder for folder in "abcd" if f"'{folder}/'" in table}
+
+    assert [folders_at(most) for most in (4, 3, 2, 1)] == [set("abcd"), set("bd"), set("d"), None]
+
+
+def test_a_part_that_duckdb_calls_otherwise_is_read_as_it_is(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = part(tmp_path / "part.parquet", ["a/1", "a/2"])
     assert made(connection, [path]) is not None
-    monkeypatch.setattr(part_folders, "_MOST_SELECTS", 2)
-    assert made(connection, [path]) is None
+    assert made(connection, [str(tmp_path / "p?rt.parquet")]) is None
+
+
+def test_keys_of_known_row_groups_are_not_even_looked_at(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    path = part(
+        tmp_path / "part.parquet", [*(f"a/{n}" for n in range(3000)), *(f"b{n}" for n in range(3000))], group=3000
+    )
+    damage_keys(path, 0)
+    with pytest.raises(duckdb.Error):
+        connection.execute(f"SELECT max(length(Key)) FROM read_parquet({literal(path)})").fetchall()
+
+    found = connection.execute(f"SELECT {FOLDERS}, count(*), sum(Size) FROM ({made(connection, [path])}) GROUP BY ALL")
+
+    assert sorted(found.fetchall()) == [("", 3000, sum(range(3000, 6000))), ("a/", 3000, sum(range(3000)))]

@@ -51,7 +51,7 @@ class Release:
     :param as_of: the last day, ISO 8601, whose packages may be taken: what a user had at the release's time; later
         ones break some releases
     :param pythons: that it runs on
-    :param lowest: take the lowest version of all that the package asks for directly
+    :param lowest: take the lowest version of all else that the package asks for directly
     :param left_out: tests that cannot hold on it
     """
 

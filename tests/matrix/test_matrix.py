@@ -53,7 +53,7 @@ def test_the_lowest_versions_are_the_floors_of_the_package():
         for specifier in one.specifier
         if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("cam", "table"))
     }
-    # Tests start triggers themselves, and before 3.1.8 not every one can be started outside of a triggerer.
+    # Tests start triggers themselves, which in 3.1.0 no process but a triggerer can.
     assert floors.pop("apache-airflow") == "3.1"
     for name, floor in floors.items():
         (lowest,) = pinned(LOWEST)[name]

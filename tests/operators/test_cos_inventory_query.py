@@ -5,8 +5,10 @@ import csv
 import io
 import json
 import sys
+from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 import structlog
 
@@ -49,6 +51,21 @@ def parts(manifest, tmp_path):
     return [COSInventoryHook().to_parquet(manifest, batch=[file], destination=folder) for file in manifest["files"]]
 
 
+def only_row(part):
+    (row,) = ask(sql="SELECT Key FROM inventory", parts=[part], allow_partial=True)
+    return row
+
+
+def damage_keys(path):
+    """Overwrite the keys of a part: who reads them fails."""
+    metadata = pq.read_metadata(path)
+    columns = [metadata.row_group(0).column(number) for number in range(metadata.num_columns)]
+    (column,) = [column for column in columns if column.path_in_schema == "Key"]
+    with Path(path).open("r+b") as file:
+        file.seek(column.data_page_offset)
+        file.write(b"\xff" * column.total_compressed_size)
+
+
 def ask(**parameters):
     return run(COSInventoryQueryOperator(task_id="ask", **parameters))
 
@@ -88,8 +105,16 @@ class TestWhatIsAsked:
             assert table.at_depth(2) == "inventory_at_depth_2"
             rows = table.fetch("SELECT Key, key_folders FROM inventory_at_depth_1 ORDER BY Key", max_rows=9).rows
         assert [row["key_folders"] for row in rows] == ["logs/", "", "图片/"]
-        (row, *_) = ask(query="by_prefix", query_arguments={"depth": 2}, parts=parts)
-        assert (row["prefix"], row["bytes"]) == ("", 7)
+
+    @pytest.mark.parametrize("query", ["by_prefix", "by_class_and_prefix"])
+    def test_a_query_by_prefix_reads_no_keys_where_a_part_tells_their_folders(self, manifest, parts, query):
+        expected = ask(query=query, query_arguments={"depth": 1}, manifest=manifest)
+        for part, key in zip(parts, (row["Key"] for row in map(only_row, parts)), strict=True):
+            if "/" in key:
+                damage_keys(part["path"])
+        with pytest.raises(AirflowFailException):
+            ask(sql="SELECT max(Key) AS k, max(length(Key)) AS n FROM inventory", parts=parts)
+        assert ask(query=query, query_arguments={"depth": 1}, parts=parts) == expected
 
     @pytest.mark.parametrize("source", ["manifest", "parts"])
     def test_a_ready_made_query_is_asked_by_its_name(self, manifest, parts, source):

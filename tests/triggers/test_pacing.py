@@ -80,6 +80,20 @@ class TestThePacer:
 
         asyncio.run(asyncio.wait_for(run(), 5))
 
+    def test_a_look_that_is_cancelled_as_its_time_ends_gives_back_no_place_that_it_never_had(self):
+        async def run():
+            pacer, looks = Pacer(), Looks(seconds=0.01)
+            late = asyncio.create_task(looks.take(pacer, due=60))
+            await asyncio.sleep(0)
+            ((_, _, place),) = pacer._queue
+            pacing._expire(place)
+            late.cancel()
+            await asyncio.gather(late, return_exceptions=True)
+            await asyncio.gather(*(looks.take(pacer) for _ in range(4 * PLACES)))
+            return looks
+
+        assert asyncio.run(run()).most == PLACES
+
     def test_a_look_that_fails_leaves_its_place_too(self):
         async def run():
             pacer = Pacer()
