@@ -44,7 +44,7 @@ class _Side:
         return self._save(columns, "nothing.parquet", "false")
 
     def _save(self, columns: tuple[str, ...], name: str, condition: str) -> DiffSide:
-        path = self.table.engine.folder / name
+        path = self.table.engine.new_file(name)
         names = ", ".join(map(identifier, columns))
         query = f"SELECT {names} FROM {identifier(self.table.name)} WHERE {condition}"
         self.table.save(query, path, options="FORMAT parquet")

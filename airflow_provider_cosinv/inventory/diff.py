@@ -162,12 +162,12 @@ class DiffTable(Relation):
             with self._explained():
                 groups = read_row_groups(self.engine.connection, [self.previous.paths, self.current.paths])
                 ranges = ["true"] if groups is None else key_ranges(groups, rows=self.rows_per_range)
-                files = [self._compare(condition, number) for number, condition in enumerate(ranges)]
+                files = [self._compare(condition) for condition in ranges]
             self._table = _parquet(files)
         return self._table
 
-    def _compare(self, condition: str, number: int) -> Path:
-        path = self.engine.folder / f"diff-{number:06}.parquet"
+    def _compare(self, condition: str) -> Path:
+        path = self.engine.new_file("diff.parquet")
         difference = difference_sql(
             self.comparison, previous=self.previous.table, current=self.current.table, condition=condition
         )
@@ -175,9 +175,10 @@ class DiffTable(Relation):
         table = _parquet([path])
         ((is_repeated,),) = self.engine.connection.execute(repeated_sql(self.comparison, table)).fetchall()
         if is_repeated:
-            distinct = path.with_suffix(".distinct")
+            distinct = self.engine.new_file("distinct.parquet")
             self._write(distinct_sql(self.comparison, table), distinct)
-            distinct.replace(path)
+            path.unlink()
+            return distinct
         return path
 
     def _write(self, query: str, path: Path) -> None:

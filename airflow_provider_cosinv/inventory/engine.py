@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.sql import literal
@@ -54,6 +55,17 @@ class Engine:
         """How many threads DuckDB has."""
         ((threads,),) = self.connection.execute("SELECT current_setting('threads')").fetchall()
         return int(threads)
+
+    def new_file(self, name: str) -> Path:
+        """
+        Return the path of a file that is not there yet, in the folder.
+
+        No path comes twice: DuckDB before 2.0 keeps what it has read of a file, and takes one that was written anew
+        within a second for the same.
+
+        :param name: how it ends
+        """
+        return self.folder / f"{uuid4().hex}-{name}"
 
     @contextmanager
     def in_order(self) -> Iterator[None]:

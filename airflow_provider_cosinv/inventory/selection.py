@@ -117,7 +117,7 @@ def write_inventory(
             hint="Give the selection an inventory id of its own.",
         )
     chosen = _chosen(relation, report, columns)
-    stage = relation.engine.folder / "selection.parquet"
+    stage = relation.engine.new_file("selection.parquet")
     rows = relation.save(_stage_sql(relation, where, chosen), stage, options="FORMAT parquet, COMPRESSION zstd")
     (folder / root / place.date).mkdir(parents=True, exist_ok=True)
     connection = relation.engine.connection

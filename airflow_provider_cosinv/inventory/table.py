@@ -123,7 +123,7 @@ class ReportTable(Relation):
         return self._stream(statement, [column for column in self._columns if column.feed_name in fields])
 
     def _keep_copy(self) -> None:
-        path = self.engine.folder / "inventory.parquet"
+        path = self.engine.new_file("inventory.parquet")
         columns = ", ".join(identifier(column.name) for column in self._columns)
         statement = f"COPY (SELECT {columns} FROM inventory) TO {literal(str(path))} (FORMAT parquet)"
         self._stream(statement, self._columns)

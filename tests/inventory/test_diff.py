@@ -29,7 +29,7 @@ def engine() -> Iterator[Engine]:
 def report(
     engine: Engine, name: str, rows: Sequence[dict[str, Any]], *, columns: Sequence[str] = COLUMNS, group: int = 122_880
 ) -> DiffSide:
-    path = engine.folder / f"{name}.parquet"
+    path = engine.new_file(f"{name}.parquet")
     connection = engine.connection
     fields = ", ".join(f"{column} {TYPES.get(column, 'VARCHAR')}" for column in columns)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE made ({fields})")

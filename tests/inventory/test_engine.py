@@ -122,3 +122,10 @@ with open_engine(EngineSettings()) as engine:
 def test_no_extension_is_fetched() -> None:
     with open_engine(EngineSettings()) as engine:
         assert engine.run("SELECT current_setting('autoinstall_known_extensions')") == [(False,)]
+
+
+def test_no_path_of_a_new_file_comes_twice() -> None:
+    with open_engine(EngineSettings()) as engine:
+        paths = {engine.new_file("a.parquet") for _ in range(10)}
+        assert len(paths) == 10
+        assert all(path.parent == engine.folder and path.name.endswith("a.parquet") for path in paths)
