@@ -10,10 +10,11 @@ and of what they fetch where the parts lie on COS.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_cosinv.inventory.query_source import prefix_of
 from airflow_provider_cosinv.inventory.sql import literal
 
 if TYPE_CHECKING:
@@ -46,16 +47,13 @@ class Piece(NamedTuple):
     folders: str | None
 
 
-def with_folders(
-    connection: DuckDBPyConnection, paths: Sequence[str], *, depth: int, cut: Callable[[str], str]
-) -> str | None:
+def with_folders(connection: DuckDBPyConnection, paths: Sequence[str], *, depth: int) -> str | None:
     """
     Return SQL of a table of all rows, with a column :data:`FOLDERS`.
 
     :param connection: of DuckDB
     :param paths: of the parts
     :param depth: how many folders, at least 1
-    :param cut: returns SQL that cuts them off a key that is given as SQL
     :return: None where it would not pay
     """
     pieces = list(_pieces(connection, paths, depth))
@@ -69,10 +67,11 @@ def with_folders(
     if any(path for path, _ in looks):
         # A plan would read the footer of a part once for each look at it.
         connection.execute("SET parquet_metadata_cache = true")
-    return " UNION ALL BY NAME ".join(
-        _some_rows(path, look, folders, cut) if path else _all_rows(look, folders, cut)
-        for (path, folders), look in looks.items()
-    )
+    selects = []
+    for (path, folders), look in looks.items():
+        value = prefix_of("Key", depth) if folders is None else literal(folders)
+        selects.append(_some_rows(path, look, value) if path else _all_rows(look, value))
+    return " UNION ALL BY NAME ".join(selects)
 
 
 def _few_looks(pieces: Sequence[Piece]) -> dict[tuple[str, str | None], list[Piece]]:
@@ -130,19 +129,15 @@ def _common(least: str | None, greatest: str | None, nulls: int | None, *, depth
     return text if text.isprintable() and "\\" not in text else None
 
 
-def _some_rows(path: str, pieces: Sequence[Piece], folders: str | None, cut: Callable[[str], str]) -> str:
+def _some_rows(path: str, pieces: Sequence[Piece], value: str) -> str:
     # DuckDB skips the row groups that have none of these rows.
     numbers = " OR ".join(f"(file_row_number >= {piece.start} AND file_row_number < {piece.end})" for piece in pieces)
     return (
-        f"SELECT * EXCLUDE (file_row_number), {_folders(folders, cut)}"
+        f"SELECT * EXCLUDE (file_row_number), {value} AS {FOLDERS}"
         f" FROM read_parquet({literal(path)}, file_row_number => true) WHERE {numbers}"
     )
 
 
-def _all_rows(pieces: Sequence[Piece], folders: str | None, cut: Callable[[str], str]) -> str:
+def _all_rows(pieces: Sequence[Piece], value: str) -> str:
     paths = ", ".join(literal(path) for path in dict.fromkeys(piece.path for piece in pieces))
-    return f"SELECT *, {_folders(folders, cut)} FROM read_parquet([{paths}])"
-
-
-def _folders(folders: str | None, cut: Callable[[str], str]) -> str:
-    return f"{cut('Key') if folders is None else literal(folders)} AS {FOLDERS}"
+    return f"SELECT *, {value} AS {FOLDERS} FROM read_parquet([{paths}])"

@@ -7,14 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
 from airflow_provider_cosinv.inventory.part_folders import TAKEN, with_folders
-from airflow_provider_cosinv.inventory.query_source import prefix_of
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 
@@ -122,7 +120,7 @@ class PartsTable(Relation):
             return None
         connection = self.engine.connection
         with self._explained():
-            rows = with_folders(connection, self.paths, depth=depth, cut=partial(prefix_of, depth=depth))
+            rows = with_folders(connection, self.paths, depth=depth)
             if rows is None:
                 return None
             view = f"{self.name}_at_depth_{depth}"

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,7 @@ def damage_keys(path: str, *groups: int) -> None:
 
 
 def made(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], depth: int = 1) -> str | None:
-    return with_folders(connection, paths, depth=depth, cut=partial(prefix_of, depth=depth))
+    return with_folders(connection, paths, depth=depth)
 
 
 def rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[Any, ...]]:
