@@ -67,11 +67,15 @@ class ScriptedServer:
     Answers the first request with the first reply, and so on; the last reply is given for ever.
 
     A reply may be a function of the request.
+
+    :param first: the reply until others are written down; a port that is known before is met at once
     """
 
-    def __init__(self, context: ssl.SSLContext | None = None, port: int = 0) -> None:
+    def __init__(
+        self, context: ssl.SSLContext | None = None, port: int = 0, first: Reply | Callable[[Seen], Reply] = Reply()
+    ) -> None:
         self.seen: list[Seen] = []
-        self.replies: list[Reply | Callable[[Seen], Reply]] = [Reply()]
+        self.replies = [first]
         self._lock = threading.Lock()
         self._server = _Server(self, port)
         if context:

@@ -158,8 +158,7 @@ def test_a_duplicate_after_a_refused_connection_is_an_error(settings, configurat
     late = []
 
     def start():
-        late.append(ScriptedServer(port=port))
-        late[0].answer(DUPLICATE)
+        late.append(ScriptedServer(port=port, first=DUPLICATE))
 
     timer = threading.Timer(0.1, start)
     timer.start()
