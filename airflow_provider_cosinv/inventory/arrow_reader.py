@@ -33,6 +33,8 @@ from airflow_provider_cosinv.inventory.text_blocks import TextBlock, text_of
 # Between two calls of numpy the threads wait for one another: the larger a block, the less often. What is made of a
 # block, some times its size, should yet fit into the processor's cache.
 _BLOCK_BYTES = 2 * 1024 * 1024
+# Blocks that others are handed, before the thread that reads waits for the first of them: they are read ahead, too.
+_MOST_HANDED = 4
 
 _Made = TypeVar("_Made")
 
@@ -93,6 +95,7 @@ class ArrowReader:
                     yield block, None
                 elif (future := helpers.hand(self.quickly, block)) is not None:
                     handed.append((block, future))
+                    yield from _made(handed, most=_MOST_HANDED)
                 else:
                     quick = self.quickly(block)
                     yield from _made(handed)
@@ -131,9 +134,13 @@ class ArrowReader:
         return pa.record_batch(arrays, schema=self.schema)
 
 
-def _made(handed: deque[tuple[bytes, Future[_Made]]]) -> Iterator[tuple[bytes, _Made]]:
-    """Yield what others were handed, and made."""
-    while handed:
+def _made(handed: deque[tuple[bytes, Future[_Made]]], *, most: int = 0) -> Iterator[tuple[bytes, _Made]]:
+    """
+    Yield what others were handed, and made.
+
+    :param most: that are left in their hands, where they are not done
+    """
+    while handed and (len(handed) > most or handed[0][1].done()):
         block, future = handed.popleft()
         yield block, future.result()
 

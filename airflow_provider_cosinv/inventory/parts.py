@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,10 +108,11 @@ class PartsTable(Relation):
             self._check_whole(origin)
         paths = f"[{', '.join(map(literal, self.paths))}]"
         connection = self.engine.connection
-        connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW {identifier(self.name)} AS SELECT * FROM read_parquet({paths})"
-        )
-        described = connection.execute(f"DESCRIBE {identifier(self.name)}").fetchall()
+        with self._reading("The parts"):
+            connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW {identifier(self.name)} AS SELECT * FROM read_parquet({paths})"
+            )
+            described = connection.execute(f"DESCRIBE {identifier(self.name)}").fetchall()
         self._columns = tuple(str(column[0]) for column in described)
         return origin
 
@@ -147,21 +149,27 @@ class PartsTable(Relation):
             raise COSInventoryConfigurationError(f"{doubled[0]} is named twice.", parameter="parts")
         return {path: self._origin(path) for path in self.paths}
 
-    def _origin(self, path: str) -> PartOrigin:
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Tell why DuckDB could not read a part; a part on COS is fetched anew for what was not kept of it."""
         import duckdb
 
         try:
-            found = self.engine.connection.execute(
-                "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?", [path, _METADATA]
-            ).fetchall()
+            yield
         except duckdb.Error as error:
             if source_error := self._source_error():
                 raise source_error from error
             raise COSInventoryConfigurationError(
-                f"{path} cannot be read as Parquet: {error}",
+                f"{what} cannot be read as Parquet: {error}",
                 parameter="parts",
                 hint="Run the task that writes it again.",
             ) from error
+
+    def _origin(self, path: str) -> PartOrigin:
+        with self._reading(path):
+            found = self.engine.connection.execute(
+                "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?", [path, _METADATA]
+            ).fetchall()
         origin = _origin_from(found[0][0]) if len(found) == 1 else None
         if origin is None:
             raise COSInventoryConfigurationError(
@@ -184,9 +192,10 @@ class PartsTable(Relation):
         if origin.matched_objects is None:
             return
         paths = f"[{', '.join(map(literal, self.paths))}]"
-        ((rows,),) = self.engine.connection.execute(
-            f"SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata({paths})"
-        ).fetchall()
+        with self._reading("The parts"):
+            ((rows,),) = self.engine.connection.execute(
+                f"SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata({paths})"
+            ).fetchall()
         if rows != origin.matched_objects:
             raise COSInventoryCorruptReportError(
                 f"The parts have {rows} rows, the manifest says {origin.matched_objects}.",

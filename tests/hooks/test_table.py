@@ -12,7 +12,9 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryCorruptReportError,
     COSInventoryNotFoundError,
+    COSInventoryPermissionError,
 )
+from airflow_provider_cosinv.hooks import filesystem
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.inventory.manifest import Manifest
@@ -55,6 +57,18 @@ def test_parts_are_open_for_more_than_one_question(manifest):
         assert table.fetch("SELECT max(Size) AS bytes FROM inventory", max_rows=1).rows == [{"bytes": 7}]
     with hook.open_parts(parts[:1], allow_partial=True) as table:
         assert table.fetch(COUNT, max_rows=1).rows == [{"n": 1}]
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 4, 5])
+def test_a_part_that_cos_refuses_is_an_error_of_cos_at_whatever_it_is_read_for(cos, manifest, monkeypatch, nth):
+    # What a part says of itself, how many rows and which columns it has: each asks COS where no end is kept.
+    monkeypatch.setattr(filesystem, "TAILS", 0)
+    hook = COSInventoryHook()
+    parts = [hook.to_parquet(manifest)["path"]]
+    cos.fault(action="GetObject", key=r"\.parquet$", status=403, code="AccessDenied", nth=nth, times=None)
+    with hook.open_parts(parts) as table, pytest.raises(COSInventoryPermissionError) as caught:
+        table.fetch(COUNT, max_rows=1)
+    assert caught.value.code == "AccessDenied"
 
 
 class TestRegion:

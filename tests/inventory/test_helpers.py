@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -133,6 +134,38 @@ def test_a_single_file_is_read_by_all_threads_in_order(odd: list[int], monkeypat
     assert feed.rows == ROWS
     if not odd:
         assert len(who) > 1
+
+
+@pytest.mark.parametrize("helping", [1, 3])
+def test_no_more_is_read_ahead_than_helpers_have_in_hand(
+    helping: int, helpers: Helpers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The network is slower than they are: each time somebody is there to take the next block.
+    monkeypatch.setattr(arrow_reader, "_BLOCK_BYTES", 64)
+    for _ in range(helping):
+        idle(helpers)
+    taken = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal taken
+        packing = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+        for n in range(0, 2000, 10):
+            deadline = time.monotonic() + SECONDS
+            while helpers._idle <= len(helpers._tasks) and time.monotonic() < deadline:
+                time.sleep(0.0001)
+            taken += 1
+            yield packing.compress(rows_of(range(n, n + 10)).encode()) + packing.flush(zlib.Z_SYNC_FLUSH)
+        yield packing.flush()
+
+    columns = table_columns(COLUMNS)
+    reader = ArrowReader(columns=columns, wanted=columns, bucket=BUCKET)
+    file = report_of([b""]).files[0]
+
+    given = 0
+    for batch in reader.batches(chunks(), file, helpers):
+        assert taken - given / 10 < 10
+        given += batch.num_rows
+    assert given == 2000
 
 
 @pytest.mark.parametrize("line", [1, 12_000, 29_990])
