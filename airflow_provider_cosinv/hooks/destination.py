@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,7 +19,9 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryNotFoundError,
     COSInventoryTransientError,
 )
+from airflow_provider_cosinv.hooks.bucket_check import check_bucket
 from airflow_provider_cosinv.inventory.bucket import BucketName
+from airflow_provider_cosinv.inventory.temporary_folder import MAY_PASS
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.client import COSClient
@@ -26,10 +29,6 @@ if TYPE_CHECKING:
 _PARAMETER = "destination"
 _SPELLING = "Write cos://name-APPID/key, or the absolute path of a file, such as /data/result.parquet."
 
-# What goes on until somebody makes room or mends a disk; everything else is a wrong path or a missing permission.
-_MAY_PASS = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
-)
 _HINTS = {
     errno.ENOSPC: "Make room there, or choose another destination.",
     errno.EDQUOT: "Raise the quota, or choose another destination.",
@@ -94,14 +93,14 @@ class ResultLocation:
         return self.path if self.bucket is None else f"cos://{self.bucket}/{self.path}"
 
 
-def check_writable(location: ResultLocation, client: COSClient) -> None:
+def check_writable(location: ResultLocation, client: Callable[[], COSClient]) -> None:
     """
     Find out whether a result can be published, as far as that can be known before.
 
     Of a file, the folder is made and written to. Of an object, COS is asked for the bucket (436/7735), which needs
     ``name/cos:HeadBucket``; whether the caller may write shows only when it does.
 
-    :param client: of the bucket's region
+    :param client: makes the client of the bucket's region, where the place is a bucket
     :raises COSInventoryConfigurationError: where the place is wrong, or no file can be made there
     :raises COSInventoryError: of the client
     """
@@ -116,29 +115,23 @@ def check_writable(location: ResultLocation, client: COSClient) -> None:
         except OSError as error:
             raise _explained(error, location) from error
         return
+    asked = client()
     try:
-        found = client.head_bucket(location.bucket)
-    except COSInventoryNotFoundError as error:
-        details = {
-            **error.details(),
-            "parameter": _PARAMETER,
-            "hint": "Correct the bucket, or the region of the task: a bucket answers only in its own.",
-        }
-        raise COSInventoryNotFoundError(
-            f"The bucket of {location} does not exist in {client.region}.", **details
-        ) from error
+        check_bucket(
+            asked,
+            location.bucket,
+            region=asked.region,
+            called=f"The bucket of {location}",
+            parameter=_PARAMETER,
+            hint="Correct the bucket, or the region of the task: a bucket answers only in its own.",
+        )
+    except (COSInventoryConfigurationError, COSInventoryNotFoundError):
+        raise
     except COSInventoryError as error:
         raise _named(error, location) from error
-    if found.region and found.region != client.region:
-        raise COSInventoryConfigurationError(
-            f"The bucket of {location} is in {found.region}, not in {client.region}.",
-            parameter=_PARAMETER,
-            bucket=location.bucket,
-            hint="Set the region of the task, or use another bucket.",
-        )
 
 
-def publish(local_file: Path, location: ResultLocation, client: COSClient) -> None:
+def publish(local_file: Path, location: ResultLocation, client: Callable[[], COSClient]) -> None:
     """
     Put a finished file where the result goes, in place of what is there.
 
@@ -146,15 +139,16 @@ def publish(local_file: Path, location: ResultLocation, client: COSClient) -> No
     another name beside its own, and renamed. The local file stays.
 
     :param local_file: the result
-    :param client: of the bucket's region
+    :param client: makes the client of the bucket's region, where the place is a bucket
     :raises COSInventoryConfigurationError: where no file can be made there
     :raises COSInventoryTransientError: where a disk is full
     :raises COSInventoryError: of the client
     """
     _check_names_a_file(location)
     if location.bucket is not None:
+        asked = client()
         try:
-            client.upload_file(location.bucket, location.path, local_file)
+            asked.upload_file(location.bucket, location.path, local_file)
         except COSInventoryError as error:
             raise _named(error, location) from error
         return
@@ -198,7 +192,7 @@ def _refuse(text: object, hint: str) -> COSInventoryConfigurationError:
 
 
 def _explained(error: OSError, location: ResultLocation) -> COSInventoryError:
-    cls = COSInventoryTransientError if error.errno in _MAY_PASS else COSInventoryConfigurationError
+    cls = COSInventoryTransientError if error.errno in MAY_PASS else COSInventoryConfigurationError
     hint = _HINTS.get(error.errno or 0, "Check the path on the machine that runs the task.")
     return cls(f"{location} cannot be written: {error.strerror or error}.", parameter=_PARAMETER, hint=hint)
 

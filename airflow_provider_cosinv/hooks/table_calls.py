@@ -139,7 +139,8 @@ class TableCalls(BaseHook):
         :param parts: what :meth:`to_parquet` returned, of all batches, or the paths of it
         :param destination: the file to write, ``cos://name-APPID/key`` or an absolute local path; default: none
         :param format: ``csv`` (with a header) or ``parquet`` (zstd); default: the end of the destination's name
-        :param max_rows: that may be returned; more are an error. What is written has no limit
+        :param max_rows: that may be returned; more are an error, and so are values of more than 16 MiB. What is
+            written has no limit
         :param allow_partial: take some parts of a report, too; else one that is missing is an error
         :param settings: memory, threads and temporary folder
         :return: the rows, JSON-able; or, where they are written, ``path``, ``rows`` and ``bytes``

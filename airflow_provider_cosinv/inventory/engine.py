@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from uuid import uuid4
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.sql import literal
+from airflow_provider_cosinv.inventory.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -129,7 +129,7 @@ def open_engine(settings: EngineSettings) -> Iterator[Engine]:
             "DuckDB, which makes tables of reports, is not installed.",
             hint="Type: pip install 'airflow-provider-cosinv[table]'",
         ) from None
-    with _temporary_folder(settings.temp_directory) as folder:
+    with temporary_folder(settings.temp_directory) as folder:
         options: dict[str, str | bool | int | float | list[str]] = {
             "temp_directory": str(folder / "spill"),
             # Keeping an order takes memory.
@@ -151,17 +151,3 @@ def open_engine(settings: EngineSettings) -> Iterator[Engine]:
                     ) from error
             connection.execute("SET TimeZone = 'UTC'")
             yield Engine(connection, folder)
-
-
-@contextmanager
-def _temporary_folder(parent: str | None) -> Iterator[Path]:
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="cos-inventory-", dir=parent)
-    except OSError as error:
-        raise COSInventoryConfigurationError(
-            f"No folder can be made in {parent or tempfile.gettempdir()}: {error.strerror}.",
-            parameter="temp_directory",
-            hint="Give temp_directory a folder that the task may write to.",
-        ) from error
-    with folder as name:
-        yield Path(name)

@@ -32,8 +32,9 @@ _TURN_ROWS = 122_880
 _LARGEST_PIECE_BYTES = 31 * 1024 * 1024
 # Seconds between two looks whether a thread is still wanted.
 _PATIENCE = 0.2
-# Seconds for threads to end once nothing is wanted of them: one may wait for the network.
-_LAST_PATIENCE = 5
+# Seconds for threads to end once nothing is wanted of them: one may wait for the network. Airflow kills a task five
+# seconds after it asked it to stop, and there is more to do in them.
+_LAST_PATIENCE = 2
 
 
 class _NotWantedError(Exception):

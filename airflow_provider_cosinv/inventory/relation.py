@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 
 #: An operator of a plan or a profile, as DuckDB explains it in JSON, with its children.
 Plan: TypeAlias = dict[str, Any]
+
+#: Bytes of the values of a result that is returned, as text.
+MAX_BYTES = 16 * 1024 * 1024
 
 _VIEW = "CREATE OR REPLACE TEMP VIEW cos_query AS\n"
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
@@ -94,8 +97,10 @@ class Relation(ABC):
 
         :param sql: one SELECT; it sees the table
         :param max_rows: that are returned at most
-        :raises COSInventoryConfigurationError: where the SQL is wrong, or there are more rows
+        :raises COSInventoryConfigurationError: where the SQL is wrong, there are more rows, or their values have more
+            than :data:`MAX_BYTES`
         :raises COSInventoryCorruptReportError: where what was read is not what the report says
+        :raises COSInventoryTransientError: where the disk of the temporary folder is full
         """
         plan = self._plan(sql)
         with self._explained():
@@ -103,18 +108,13 @@ class Relation(ABC):
         connection = self.engine.connection
         described = connection.execute("DESCRIBE cos_result").fetchall()
         names = tuple(str(column[0]) for column in described)
-        readings = ", ".join(_reading(str(column[0]), str(column[1])) for column in described)
+        readings = [_reading(str(column[0]), str(column[1])) for column in described]
         try:
             with self._explained(), self.engine.in_order():
-                found = connection.execute(f"SELECT {readings} FROM cos_result").fetchall()
+                self._check_size(readings, max_rows)
+                found = connection.execute(f"SELECT {', '.join(readings)} FROM cos_result").fetchall()
         finally:
             connection.execute("DROP TABLE cos_result")
-        if len(found) > max_rows:
-            raise COSInventoryConfigurationError(
-                f"The result has more than {max_rows} rows.",
-                parameter="max_rows",
-                hint="Aggregate, or add a LIMIT; or have the result written to a destination; or raise max_rows.",
-            )
         nested = [bool(_NESTED.fullmatch(str(column[1]))) for column in described]
         return Rows(
             columns=names,
@@ -127,6 +127,23 @@ class Relation(ABC):
             ],
         )
 
+    def _check_size(self, readings: list[str], max_rows: int) -> None:
+        """Refuse a result that is more than a task may return, before any of it is fetched: one row may be as much."""
+        sizes = " + ".join(f"coalesce(sum(strlen({reading}::VARCHAR)), 0)" for reading in readings)
+        ((rows, size),) = self.engine.connection.execute(f"SELECT count(*), {sizes} FROM cos_result").fetchall()
+        if rows > max_rows:
+            raise COSInventoryConfigurationError(
+                f"The result has more than {max_rows} rows.",
+                parameter="max_rows",
+                hint="Aggregate, or add a LIMIT; or have the result written to a destination; or raise max_rows.",
+            )
+        if size > MAX_BYTES:
+            raise COSInventoryConfigurationError(
+                f"The result has {size} bytes, of which {MAX_BYTES} may be returned.",
+                parameter="sql",
+                hint="Select fewer or shorter values; or have the result written to a destination.",
+            )
+
     def save(self, sql: str, path: Path, *, options: str) -> int:
         """
         Write the rows of a query to a local file.
@@ -138,6 +155,7 @@ class Relation(ABC):
         :raises COSInventoryConfigurationError: where the SQL is wrong
         :raises COSInventoryCorruptReportError: where what was read is not what the report says; the file is to be
             thrown away
+        :raises COSInventoryTransientError: where the disk of the temporary folder is full
         """
         plan = self._plan(sql)
         with self._explained():
@@ -175,6 +193,9 @@ class Relation(ABC):
         try:
             yield
         except duckdb.OutOfMemoryException as error:
+            # What memory does not hold is written to the disk, up to the room that there was.
+            if "max_temp_directory_size" in str(error):
+                raise _no_room(error) from error
             raise COSInventoryConfigurationError(
                 f"DuckDB has not enough memory for this query: {error}",
                 parameter="memory_limit",
@@ -184,9 +205,11 @@ class Relation(ABC):
             if source_error := self._source_error():
                 raise source_error from error
             if isinstance(error, duckdb.IOException):
+                # The SQL does not know the folder: only its disk can be at fault.
+                if self.engine.folder.name in str(error):
+                    raise _no_room(error) from error
                 raise COSInventoryConfigurationError(
-                    f"DuckDB could not read or write a file. {error}",
-                    hint="Check the paths in the SQL, and the room on the disk of temp_directory.",
+                    f"DuckDB could not read or write a file. {error}", hint="Check the paths in the SQL."
                 ) from error
             text = _positioned(str(error), lines_before)
             raise COSInventoryConfigurationError(
@@ -194,6 +217,14 @@ class Relation(ABC):
                 parameter="sql",
                 hint=f"The table {self.name} has the columns {', '.join(map(identifier, self.columns))}.",
             ) from error
+
+
+def _no_room(error: Exception) -> COSInventoryTransientError:
+    return COSInventoryTransientError(
+        f"DuckDB could not use its temporary folder: {error}",
+        parameter="temp_directory",
+        hint="Make room on the disk of temp_directory, or give it another.",
+    )
 
 
 def _positioned(text: str, lines_before: int | None) -> str:

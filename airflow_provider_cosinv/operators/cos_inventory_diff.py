@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_cosinv.hooks.comparison import source_of
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
-from airflow_provider_cosinv.operators.table import TableOperator, failing_at_once, rendered
+from airflow_provider_cosinv.operators.table import TableOperator, rendered
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -88,7 +88,7 @@ class COSInventoryDiffOperator(TableOperator):
         :raises AirflowFailException: a wrong parameter, a corrupt report or a refusal by COS, which no retry heals
         :raises COSInventoryError: what a retry may heal
         """
-        with failing_at_once():
+        with self.working():
             result = self.hook.diff(
                 previous=rendered(self.previous, "previous"),
                 current=rendered(self.current, "current"),

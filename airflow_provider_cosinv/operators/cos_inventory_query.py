@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, one_source
-from airflow_provider_cosinv.operators.table import TableOperator, failing_at_once, rendered
+from airflow_provider_cosinv.operators.table import TableOperator, rendered
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -33,7 +33,8 @@ class COSInventoryQueryOperator(TableOperator):
         are returned (templated)
     :param format: with ``destination``: ``csv`` (with a header) or ``parquet`` (zstd); default: the end of its name
         (templated)
-    :param max_rows: that may be returned; more are an error, for XCom is no store of data. What is written has no limit
+    :param max_rows: that may be returned; more are an error, and so are values of more than 16 MiB, for XCom is no
+        store of data. What is written has no limit
     :param allow_partial: take some parts of a report, too; else one that is missing is an error
     :param memory_limit: of DuckDB, such as ``400MB``; what needs more goes to the temporary folder
     :param threads: of DuckDB; default: one for each core
@@ -113,7 +114,7 @@ class COSInventoryQueryOperator(TableOperator):
             heals
         :raises COSInventoryError: what a retry may heal
         """
-        with failing_at_once():
+        with self.working():
             result = self.hook.query(
                 sql=self.sql,
                 query=self.query,

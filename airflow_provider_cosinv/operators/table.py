@@ -45,6 +45,8 @@ class TableOperator(BaseOperator):
     region: str | None
 
     _written: Place | None = None
+    # Whether there is something to break off.
+    _is_working = False
 
     @cached_property
     def hook(self) -> COSInventoryHook:
@@ -58,6 +60,36 @@ class TableOperator(BaseOperator):
 
         :raises COSInventoryConfigurationError: where a value is wrong
         """
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """
+        Stand around the whole of ``execute``: let Airflow break it off, and not retry what a retry cannot heal.
+
+        That is also a corrupt report.
+        """
+        self._is_working = True
+        try:
+            with failing_fast():
+                yield
+        except COSInventoryCorruptReportError as error:
+            raise AirflowFailException(str(error)) from error
+        finally:
+            self._is_working = False
+
+    def on_kill(self) -> None:
+        """
+        Break off ``execute``, so that it removes its temporary folder and the parts of an unfinished upload.
+
+        Airflow calls this in the thread that runs it, where SIGTERM finds it: a task that was marked or cleared, or
+        whose worker is shut down. It kills the process soon after, without another word. It also calls this after a
+        time-out, which has broken it off already.
+        """
+        if self._is_working:
+            # Once: another signal must not break off the removal.
+            self._is_working = False
+            # What Airflow may retry, if it still wants the task, and what no "except Exception" keeps.
+            raise SystemExit("Airflow stopped the task.")
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Return what OpenLineage shows of the task: what it reads, and writes where that is known."""
@@ -95,16 +127,6 @@ class TableOperator(BaseOperator):
         return EngineSettings(
             memory_limit=self.memory_limit, threads=self.threads, temp_directory=self.temp_directory or None
         )
-
-
-@contextmanager
-def failing_at_once() -> Iterator[None]:
-    """Turn an error that a retry cannot heal into one that Airflow does not retry: also that a report is corrupt."""
-    with failing_fast():
-        try:
-            yield
-        except COSInventoryCorruptReportError as error:
-            raise AirflowFailException(str(error)) from error
 
 
 def rendered(value: Any, parameter: str) -> Any:

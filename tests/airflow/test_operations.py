@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people do to runs: mark a wait as failed, clear it, fill in days that are past."""
+"""What people do to runs: mark a task as failed, clear it, fill in days that are past."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from tests.airflow.wait import PATIENCE, wait_until
 
 DAG = "cos_deferred"
+TABLE = "cos_table"
 SCHEDULED = "cos_inventory_scheduled"
 SOURCE = "examplebucket-1250000000"
 DAYS = [datetime(2026, 1, day, tzinfo=timezone.utc) for day in range(5, 10)]
@@ -88,6 +89,39 @@ def test_a_run_that_is_cleared_while_it_waits_takes_a_new_inventory(airflow, hel
     airflow.client.wait_for_dag_run(DAG, run_id, timeout=PATIENCE)
     assert airflow.client.xcom(DAG, run_id, "submit", "job_id") == second["job_id"]
     assert second["inventory_id"] in airflow.client.xcom(DAG, run_id, "wait", "manifest_key")
+
+
+@pytest.fixture
+def work(airflow, held_cos, bucket):
+    """A run whose task of the table reads a data file, which COS holds back."""
+    held_cos.put_object(bucket, "readme.txt", b"1")
+    held_cos.fault(action="GetObject", bucket=bucket, key=r"\.csv\.gz$", delay=600, times=None)
+    run_id = airflow.start_dag_run(TABLE, conf={"bucket": bucket})
+    wait_until(lambda: held_cos.accepted_posts(bucket) == 1, what="the run submits")
+    held_cos.deliver_job(job_of(held_cos, bucket)["job_id"])
+    wait_until(lambda: temporary_folders(airflow), what="the task of the table works")
+    yield run_id
+    held_cos.clear_faults()
+
+
+def temporary_folders(airflow):
+    return list(airflow.home.glob("cos-inventory-*"))
+
+
+def test_a_task_of_the_table_that_is_marked_as_failed_removes_its_folder(airflow, work):
+    airflow.client.set_task_state(TABLE, work, "convert", "failed")
+    wait_until(lambda: not temporary_folders(airflow), what="the folder is removed")
+    wait_until(lambda: "Airflow stopped the task" in airflow.task_log(TABLE, work, "convert"), what="the task ends")
+    assert airflow.client.task_instance(TABLE, work, "convert")["state"] == "failed"
+
+
+def test_a_task_of_the_table_that_is_cleared_while_it_works_begins_anew(airflow, held_cos, bucket, work):
+    airflow.client.clear_task(TABLE, work, "convert")
+    wait_until(lambda: not temporary_folders(airflow), what="the folder is removed")
+    held_cos.clear_faults()
+    airflow.client.wait_for_dag_run(TABLE, work, timeout=PATIENCE)
+    assert airflow.client.xcom(TABLE, work, "convert")["rows"] == 1
+    assert temporary_folders(airflow) == []
 
 
 def test_a_backfill_of_five_days_ends_in_a_summary_of_each_day(airflow, airflow_cos):

@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.relation import Relation
+from airflow_provider_cosinv.inventory.relation import MAX_BYTES, Relation
 from tests.inventory.tables import opened, some_rows, table_of
 
 COLUMNS = ("Appid", "Bucket", "Key", "Size", 'x-cos-meta-a.b"c', "LastModifiedDate", "Tag", "Select")
@@ -145,6 +145,26 @@ def test_too_many_rows_are_refused(relation: Relation) -> None:
     assert relation.fetch("SELECT 1 AS a", max_rows=1).rows == [{"a": 1}]
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT repeat('x', {n}) AS value",
+        "SELECT repeat('图', {n} // 3 + {n} % 3) AS value",
+        "SELECT repeat('x', {n} // 2) AS a, repeat('x', {n} - {n} // 2) AS b",
+        "SELECT repeat('x', {n} // 4) AS a FROM range(4) UNION ALL SELECT repeat('x', {n} % 4)",
+        # With brackets and quotes.
+        "SELECT [repeat('x', {n} - 4)] AS value",
+    ],
+)
+def test_too_large_a_result_is_refused_however_few_its_rows(relation: Relation, sql: str) -> None:
+    assert relation.fetch(sql.format(n=MAX_BYTES - 9), max_rows=9).rows
+    with pytest.raises(COSInventoryConfigurationError, match=f"{MAX_BYTES} may be returned") as raised:
+        relation.fetch(sql.format(n=MAX_BYTES + 1), max_rows=9)
+    assert "destination" in str(raised.value)
+    # Nothing of it is in the way of the next.
+    assert relation.fetch("SELECT 1 AS a", max_rows=1).rows == [{"a": 1}]
+
+
 @pytest.mark.parametrize("options", ["FORMAT parquet", "FORMAT csv"])
 def test_an_order_is_kept(tmp_path: Path, options: str) -> None:
     # Several groups of rows of Parquet, and of what a thread takes at once.
@@ -164,3 +184,22 @@ def test_an_order_is_kept(tmp_path: Path, options: str) -> None:
 def test_what_cannot_be_written_is_an_error(relation: Relation, tmp_path: Path) -> None:
     with pytest.raises(COSInventoryConfigurationError, match="nowhere"):
         relation.save("FROM inventory", tmp_path / "nowhere" / "x.parquet", options="FORMAT parquet")
+
+
+@pytest.mark.parametrize("options", ["FORMAT parquet", "FORMAT csv"])
+def test_a_full_disk_of_the_temporary_folder_may_pass(options: str) -> None:
+    with opened([gzip.compress(ROW)], columns=COLUMNS, rows=1) as table:
+        path = table.engine.folder / "result"
+        path.symlink_to("/dev/full")
+        with pytest.raises(COSInventoryTransientError, match="No space left on device") as raised:
+            table.save("FROM inventory", path, options=options)
+    assert raised.value.parameter == "temp_directory"
+
+
+def test_no_room_for_what_memory_does_not_hold_may_pass() -> None:
+    with open_engine(EngineSettings(memory_limit="40MB", threads=1)) as engine:
+        table = table_of(engine, [some_rows(10)], rows=10)
+        engine.connection.execute("SET max_temp_directory_size = '1MB'")
+        with pytest.raises(COSInventoryTransientError) as raised:
+            table.fetch("SELECT count(*) FROM (SELECT DISTINCT md5(range::VARCHAR) FROM range(1_500_000))", max_rows=1)
+    assert raised.value.parameter == "temp_directory"
