@@ -10,7 +10,7 @@ The errors of this package, one tree.
     │   ├── COSInventoryPermissionError   403: credentials, signature, clock or missing permission
     │   ├── COSInventoryNotFoundError     404: no such bucket, object or inventory
     │   └── COSInventoryDuplicateError    the inventory id is in use (DuplicateInventoryId)
-    ├── COSInventoryTransientError        network fault, time-out or 5xx: the same request may succeed later
+    ├── COSInventoryTransientError        network, COS or Airflow failed for now: the same may succeed later
     │   ├── COSInventoryThrottledError    COS asked to slow down
     │   └── COSInventoryUnansweredError   a submission got no answer; COS may have accepted it
     ├── COSInventoryCorruptReportError    a report that is not what its manifest says
@@ -119,7 +119,7 @@ class COSInventoryDuplicateError(COSInventoryRequestError):
 
 
 class COSInventoryTransientError(COSInventoryError):
-    """The network or the service failed for now; the same request may succeed later."""
+    """The network, COS or a service of Airflow failed for now; the same may succeed later."""
 
 
 class COSInventoryThrottledError(COSInventoryTransientError):

@@ -97,6 +97,12 @@ _CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "description": "Code of the buckets' region, such as ap-guangzhou. A task may name another.",
         "schema": {"type": ["string", "null"]},
     },
+    "bucket": {
+        "label": "Bucket (for the Test button)",
+        "description": "Full name, such as examplebucket-1250000000: Test connection says whether it is there. Nothing "
+        "else uses it.",
+        "schema": {"type": ["string", "null"]},
+    },
     "token": {
         "label": "Session token",
         "description": "Only with temporary credentials.",

@@ -55,12 +55,12 @@ class Transport:
         credentials = credentials_of(settings.credentials)
         if signing is not None and signing[0] == credentials:
             return signing[1:]
+        # No Scheme: the SDK is handed whole URLs, and takes this one word in lower case only.
         config = CosConfig(
             Region=settings.region,
             SecretId=credentials.secret_id,
             SecretKey=credentials.secret_key,
             Token=credentials.token,
-            Scheme=(settings.endpoint_url or "https").split(":", 1)[0],
             Timeout=settings.timeout,
             Proxies=dict(settings.proxies) if settings.proxies else None,
             VerifySSL=settings.verify_ssl,

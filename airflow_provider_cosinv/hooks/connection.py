@@ -4,19 +4,25 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from airflow_provider_cosinv.cos.settings import DEFAULT_DOMAIN_SUFFIX, ClientSettings
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.connection_credentials import read_credentials
 from airflow_provider_cosinv.hooks.connection_fields import boolean, choice_or_path, json_object, seconds, text
+from airflow_provider_cosinv.inventory.bucket import BucketName
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 log = logging.getLogger(__name__)
+
+#: The extra with the bucket that Test connection asks for, and nothing else.
+BUCKET_TO_CHECK = "bucket"
 
 _DEFAULT_TIMEOUT = 30.0
 _SHOWN_NAMES = {"secret_id": "SecretId (login)", "secret_key": "SecretKey (password)"}
@@ -38,7 +44,7 @@ def read_connection(connection: Connection, *, region: str | None) -> ClientSett
             parameter="cos_conn_id",
             hint="Give the id of a connection of type cos (Tencent Cloud COS).",
         )
-    try:
+    with _naming(connection):
         extra = json_object(connection.extra or "{}", "extra")
         _warn_of(connection.conn_id, tuple(sorted(set(extra) - set(_FIELDS))))
         timeout = seconds(extra, "timeout", default=_DEFAULT_TIMEOUT)
@@ -53,21 +59,41 @@ def read_connection(connection: Connection, *, region: str | None) -> ClientSett
             verify_ssl=verify_ssl,
             proxies=None if extra.get("proxies") in (None, "") else json_object(extra["proxies"], "proxies"),
         )
+
+
+def bucket_to_check(connection: Connection) -> str | None:
+    """
+    Return the bucket that Test connection asks for; None where the connection names none.
+
+    :raises COSInventoryConfigurationError: where it is no full bucket name
+    """
+    with _naming(connection):
+        name = text(json_object(connection.extra or "{}", "extra"), BUCKET_TO_CHECK)
+        return None if name is None else str(BucketName.parse(name, parameter=BUCKET_TO_CHECK))
+
+
+def no_connection(conn_id: str) -> COSInventoryTransientError:
+    """Return the error for a connection that Airflow does not find."""
+    # Airflow says the same where its API server or a secrets backend does not answer: a retry may find it.
+    return COSInventoryTransientError(
+        f"There is no connection {conn_id!r}, or Airflow cannot read it now.",
+        parameter="cos_conn_id",
+        hint=f"Make one of type Tencent Cloud COS, or set AIRFLOW_CONN_{conn_id.upper()}. Where there is one, check "
+        "Airflow's API server and secrets backend.",
+    )
+
+
+@contextmanager
+def _naming(connection: Connection) -> Iterator[None]:
+    """Let an error name the connection, and its fields as the form does."""
+    try:
+        yield
     except COSInventoryConfigurationError as error:
         raise COSInventoryConfigurationError(
             f"Connection {connection.conn_id!r}: {error.message}",
             parameter=_SHOWN_NAMES.get(error.parameter or "", error.parameter),
             hint=error.hint,
         ) from None
-
-
-def no_connection(conn_id: str) -> COSInventoryConfigurationError:
-    """Return the error for a connection that is not there."""
-    return COSInventoryConfigurationError(
-        f"There is no connection {conn_id!r}.",
-        parameter="cos_conn_id",
-        hint=f"Make one of type Tencent Cloud COS, or set AIRFLOW_CONN_{conn_id.upper()}.",
-    )
 
 
 @lru_cache(maxsize=256)

@@ -8,10 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.cos.credential_source import PARAMETER
-from airflow_provider_cosinv.cos.settings import Credentials
 from airflow_provider_cosinv.exceptions import (
-    COSInventoryConfigurationError,
     COSInventoryError,
     COSInventoryNotFoundError,
     COSInventoryPermissionError,
@@ -19,7 +16,9 @@ from airflow_provider_cosinv.exceptions import (
 )
 from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
-from airflow_provider_cosinv.hooks.connection import no_connection, read_connection
+from airflow_provider_cosinv.hooks.bucket_check import check_bucket
+from airflow_provider_cosinv.hooks.connection import bucket_to_check, no_connection, read_connection
+from airflow_provider_cosinv.hooks.connection_check import check_connection
 from airflow_provider_cosinv.hooks.lineage import Place, was_read
 from airflow_provider_cosinv.hooks.report import find_report, read_manifest, read_report
 from airflow_provider_cosinv.hooks.table_calls import TableCalls
@@ -29,6 +28,8 @@ from airflow_provider_cosinv.inventory.records import InventoryRecord
 from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
     from airflow_provider_cosinv.cos.client import COSClient
     from airflow_provider_cosinv.cos.results import SubmittedInventory
     from airflow_provider_cosinv.cos.settings import ClientSettings
@@ -86,6 +87,7 @@ class COSInventoryHook(TableCalls):
         The connection, read and checked.
 
         :raises COSInventoryConfigurationError: where a field is missing or wrong
+        :raises COSInventoryTransientError: where there is no connection, or Airflow cannot read it now
         """
         return self._settings_in(self.region)
 
@@ -103,6 +105,7 @@ class COSInventoryHook(TableCalls):
         Read the connection again: temporary credentials end, and keys are replaced, while a wait goes on for hours.
 
         :returns: whether it has changed; the client is then a new one
+        :raises COSInventoryTransientError: where there is none any more, or Airflow cannot read it now
         """
         settings = self._settings_in(self.region)
         changed = settings != self.settings
@@ -111,12 +114,14 @@ class COSInventoryHook(TableCalls):
             self.__dict__.pop("client", None)
         return changed
 
-    def _settings_in(self, region: str | None) -> ClientSettings:
+    def _connection(self) -> Connection:
         try:
-            connection = self.get_connection(self.cos_conn_id)
+            return self.get_connection(self.cos_conn_id)
         except AirflowNotFoundException:
             raise no_connection(self.cos_conn_id) from None
-        return read_connection(connection, region=region)
+
+    def _settings_in(self, region: str | None) -> ClientSettings:
+        return read_connection(self._connection(), region=region)
 
     def _client_of(self, settings: ClientSettings) -> COSClient:
         # The SDK takes 0.1 s and 22 MB: not for DAG files, which import this module through an operator's.
@@ -131,21 +136,15 @@ class COSInventoryHook(TableCalls):
         """
         Say whether COS accepts the credentials: one request that lists buckets and reads nothing of them.
 
+        Where the connection names a bucket, say also whether it is there: HEAD Bucket (436/7735).
+
         :returns: success, and a sentence for the person who pressed the button; it names the source of the
             credentials where the connection stores none
         """
         try:
-            source = self.settings.credentials
-            named = "these credentials" if isinstance(source, Credentials) else f"the credentials from {source}"
-            buckets = self.client.list_buckets()
-        except COSInventoryPermissionError as error:
-            # A key that may use one bucket may often not list all; a wrong key is told by another code or message.
-            if error.code == "AccessDenied" and "Access Denied" in error.message:
-                return True, f"COS knows {named}. They may not list buckets, so nothing more was checked."
-            return False, str(error) if error.parameter == PARAMETER else f"COS refuses {named}. {error}"
+            return check_connection(self.client, self.settings.credentials, bucket=bucket_to_check(self._connection()))
         except COSInventoryError as error:
             return False, str(error)
-        return True, f"COS accepts {named}. Buckets that they see in {self.settings.region}: {len(buckets)}."
 
     def check_destination(self, destination: Destination) -> None:
         """
@@ -158,26 +157,19 @@ class COSInventoryHook(TableCalls):
         :raises COSInventoryPermissionError: where the caller may not ask
         """
         try:
-            found = self.client.head_bucket(destination.bucket)
-        except COSInventoryNotFoundError as error:
-            details = {
-                **error.details(),
-                "parameter": "destination_bucket",
-                "hint": "COS writes a report only to a bucket of the source bucket's region, and tells nobody when it "
+            check_bucket(
+                self.client,
+                destination.bucket,
+                region=destination.region,
+                called="The destination bucket",
+                parameter="destination_bucket",
+                hint="COS writes a report only to a bucket of the source bucket's region, and tells nobody when it "
                 "cannot. Correct the bucket or the region.",
-            }
-            raise COSInventoryNotFoundError(
-                f"The destination bucket does not exist in {destination.region}.", **details
-            ) from error
+            )
+        except COSInventoryNotFoundError:
+            raise
         except COSInventoryRequestError as error:
             raise self._explained(error) from error
-        if found.region and found.region != destination.region:
-            raise COSInventoryConfigurationError(
-                f"The destination bucket is in {found.region}, not in {destination.region}.",
-                parameter="destination_bucket",
-                bucket=destination.bucket,
-                hint="COS writes a report only to a bucket of the source bucket's region.",
-            )
 
     def _explained(self, error: COSInventoryRequestError) -> COSInventoryRequestError:
         # An answer to HEAD has no body, so no reason. A request that may have one tells a wrong key from a missing

@@ -38,12 +38,12 @@ class ResultFile:
     One file of a result.
 
     :param location: where it goes
-    :param client: of the region of the bucket there
+    :param client: makes the client of the bucket's region, where the place is a bucket
     :param options: of DuckDB's COPY, where that writes it
     """
 
     location: ResultLocation
-    client: COSClient
+    client: Callable[[], COSClient]
     options: str = ""
 
     def check(self) -> None:
@@ -86,7 +86,7 @@ def result_file(
 
     :param destination: ``cos://name-APPID/key``, or an absolute local path
     :param format: ``csv`` or ``parquet``; None is what the end of the destination's name says
-    :param client: makes the client of the bucket's region
+    :param client: makes the client of the bucket's region, where the destination is a bucket
     :raises COSInventoryError: where it cannot be written
     """
     if not destination:
@@ -103,6 +103,6 @@ def result_file(
             parameter="format",
             hint=f"Use one of {', '.join(_FORMATS)}.",
         )
-    file = ResultFile(location, client(), _FORMATS[name])
+    file = ResultFile(location, client, _FORMATS[name])
     file.check()
     return file

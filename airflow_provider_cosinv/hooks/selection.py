@@ -54,13 +54,13 @@ def write_selection(
             date=date or f"{datetime.now(timezone.utc):%Y%m%d}",
         )
         with naming(_PARAMETER):
-            check_writable(ResultLocation(place.bucket, MANIFEST_NAME), client)
+            check_writable(ResultLocation(place.bucket, MANIFEST_NAME), lambda: client)
         folder = table.engine.folder / "selection"
         with naming("where", instead_of="sql"):
             written = write_inventory(table, where, folder, report=report, place=place, columns=columns)
         for path, key in written.files:
             with naming(_PARAMETER):
-                publish(path, ResultLocation(place.bucket, key), client)
+                publish(path, ResultLocation(place.bucket, key), lambda: client)
     # It lies where it was written, be it in another region than the report that it was made of.
     manifest = replace(written.manifest, region=client.region)
     was_written(hook, Place.of_report(manifest))

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.definitions.asset import AssetRef
 
 from airflow_provider_cosinv.assets.cos import create_asset
 from airflow_provider_cosinv.exceptions import (
@@ -45,19 +47,37 @@ def look_once(hook: COSInventoryHook, states: StateLog, *, poll_interval: float)
     :returns: the manifest, or None where it is worth looking again
     :raises COSInventoryError: where it is not
     """
-    search = states.search
     try:
-        sighting, manifest = find_manifest(hook.client, search, grace=GRACE_POLLS * poll_interval)
+        try:
+            sighting, manifest = find_manifest(hook.client, states.search, grace=GRACE_POLLS * poll_interval)
+        except COSInventoryPermissionError as refusal:
+            with renewing_after(refusal):
+                renewed = hook.renew()
+            if not renewed:
+                raise
+            states.renewed(hook.cos_conn_id)
+            return None
     except COSInventoryTransientError as error:
         states.failed(error)
         return None
-    except COSInventoryPermissionError:
-        if not hook.renew():
-            raise
-        states.renewed(hook.cos_conn_id)
-        return None
     states.seen(sighting)
     return manifest
+
+
+@contextmanager
+def renewing_after(refusal: COSInventoryPermissionError) -> Iterator[None]:
+    """
+    Let the fault of a connection that cannot be read anew say why it was to be: a refusal is never "not yet".
+
+    :param refusal: of COS, which newer credentials may heal
+    """
+    try:
+        yield
+    except COSInventoryTransientError as error:
+        raise COSInventoryTransientError(
+            f"COS refuses the credentials ({refusal.code or refusal.status}). {error.message}",
+            **{**refusal.details(), **error.details()},
+        ) from error
 
 
 def manifest_of(event: Mapping[str, Any], hook: COSInventoryHook, search: ReportSearch) -> Manifest:
@@ -121,7 +141,7 @@ def announce(manifest: Manifest, outlets: Iterable[Any], context: Context, *, jo
     """
     about = about_report(manifest, job_id=job_id)
     for outlet in outlets:
-        if isinstance(outlet, Asset):
+        if isinstance(outlet, (Asset, AssetRef)):
             context["outlet_events"][outlet].extra.update(about)
         elif isinstance(outlet, AssetAlias):
             folder = create_asset(bucket=manifest.bucket, key=manifest.inventory_folder)

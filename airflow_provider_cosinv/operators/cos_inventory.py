@@ -19,6 +19,7 @@ from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.hooks.interval import interval_at
 from airflow_provider_cosinv.hooks.lineage import Place, openlineage
 from airflow_provider_cosinv.hooks.progress import StateLog
+from airflow_provider_cosinv.hooks.text_fields import TextFields
 from airflow_provider_cosinv.hooks.wait import (
     TRIGGERER_MARGIN,
     announce,
@@ -42,9 +43,11 @@ if TYPE_CHECKING:
 _A_DAY = 24 * 60 * 60
 _TO_BE_DERIVED = "derived"
 _ON_DUPLICATE = ("fail", "attach")
+# XCom: Airflow resumes a wait that nobody answered without its arguments, and XComs of a try outlive a deferral.
+_JOB_KEY = "job"
 
 
-class COSInventoryOperator(BaseOperator):
+class COSInventoryOperator(TextFields, BaseOperator):
     """
     Submits a one-time inventory of a bucket, exactly once, and returns the job as a JSON dict.
 
@@ -195,6 +198,10 @@ class COSInventoryOperator(BaseOperator):
             try:
                 return super().resume_execution(next_method, next_kwargs, context)
             except TaskDeferralTimeout as error:
+                # Nobody has looked for a while.
+                found = self._last_look(context)
+                if found is not None:
+                    return found
                 raise no_answer(self._time_to_wait()) from error
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
@@ -259,6 +266,17 @@ class COSInventoryOperator(BaseOperator):
                 raise not_in_time(states.search, timeout=timeout, last=states.last)
             time.sleep(min(interval_at(timeout - rest, floor=interval), rest))
 
+    def _last_look(self, context: Context) -> dict[str, Any] | None:
+        ti = context["ti"]
+        kept = ti.xcom_pull(task_ids=ti.task_id, key=_JOB_KEY, map_indexes=ti.map_index)
+        if not kept:
+            return None
+        job = self._submitted = InventoryJob.from_dict(kept)
+        waited = self._time_to_wait() + TRIGGERER_MARGIN.total_seconds()
+        states = self._states(job, begun=time.time() - waited)
+        manifest = look_once(self.hook, states, poll_interval=seconds(self.poll_interval, "poll_interval"))
+        return None if manifest is None else self._result(context, job, manifest, states)
+
     def _time_to_wait(self) -> float:
         # Airflow keeps execution_timeout on a worker only.
         timeout = seconds(self.timeout, "timeout")
@@ -278,6 +296,8 @@ class COSInventoryOperator(BaseOperator):
         if time.time() >= deadline:
             # Else the wait could go to and fro for ever: the triggerer sees the report, the worker cannot read it.
             raise not_in_time(search, timeout=self._time_to_wait(), last=states.last)
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key=_JOB_KEY, value=job.as_dict())
         self.defer(
             trigger=COSInventoryTrigger(
                 search=search.as_dict(),

@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
+from airflow_provider_cosinv.hooks.text_fields import TextFields
 from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
 from airflow_provider_cosinv.inventory.configuration import Schedule
 from airflow_provider_cosinv.inventory.layout import report_prefixes
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class COSInventoryRuleOperator(BaseOperator):
+class COSInventoryRuleOperator(TextFields, BaseOperator):
     """
     Creates or replaces a periodic inventory: PUT Bucket inventory (436/30625). Running it again changes nothing.
 
@@ -144,7 +145,7 @@ class COSInventoryRuleOperator(BaseOperator):
         }
 
 
-class COSInventoryDeleteRuleOperator(BaseOperator):
+class COSInventoryDeleteRuleOperator(TextFields, BaseOperator):
     """
     Deletes a periodic inventory: DELETE Bucket inventory (436/30626). One that does not exist is no error.
 

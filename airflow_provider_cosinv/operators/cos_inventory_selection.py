@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.lineage import Place
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, one_source
+from airflow_provider_cosinv.hooks.text_fields import TextFields
 from airflow_provider_cosinv.hooks.wait import announce
 from airflow_provider_cosinv.inventory.manifest import Manifest
-from airflow_provider_cosinv.operators.table import TableOperator, failing_at_once, rendered
+from airflow_provider_cosinv.operators.table import TableOperator, rendered
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
 
-class COSInventorySelectionOperator(TableOperator):
+class COSInventorySelectionOperator(TextFields, TableOperator):
     """
     Writes the objects that a condition selects as an inventory of its own: data files, manifest and checksum.
 
@@ -113,7 +114,7 @@ class COSInventorySelectionOperator(TableOperator):
             heals
         :raises COSInventoryError: what a retry may heal
         """
-        with failing_at_once():
+        with self.working():
             written = self.hook.write_selection(
                 where=self.where,
                 inventory_id=self.inventory_id,

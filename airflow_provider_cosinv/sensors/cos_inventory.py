@@ -30,6 +30,7 @@ from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.hooks.lineage import Place, openlineage
 from airflow_provider_cosinv.hooks.progress import StateLog
+from airflow_provider_cosinv.hooks.text_fields import TextFields
 from airflow_provider_cosinv.hooks.wait import (
     TRIGGERER_MARGIN,
     announce,
@@ -54,7 +55,7 @@ class COSInventorySensorTimeout(COSInventoryTimeoutError, AirflowSensorTimeout):
     """No verified report within the sensor's ``timeout``; Airflow does not retry it, and ``soft_fail`` may skip it."""
 
 
-class COSInventorySensor(BaseSensorOperator):
+class COSInventorySensor(TextFields, BaseSensorOperator):
     """
     Waits until a report is there and its manifest is verified, and returns the manifest as a JSON dict.
 
@@ -159,8 +160,8 @@ class COSInventorySensor(BaseSensorOperator):
                     parameter="silent_fail",
                     hint="Leave it out: faults that pass are part of the wait anyway.",
                 )
-            self._show(context)  # a wrong parameter is known before the first look
-            self._begin(context)
+            self._begin(context)  # a wrong parameter is known before the first look
+            self._show(context)
             if self.deferrable:
                 return self._look_or_defer(context, time.time() + self.timeout)
             try:
@@ -298,6 +299,9 @@ class COSInventorySensor(BaseSensorOperator):
         states = self._states(context, begun=first.timestamp() if first else None)
         if first:
             states.recall(context)
+        else:
+            # One that nobody has made is told at once; later, one that cannot be read is part of the wait.
+            self.hook.get_conn()
 
     def _states(self, context: Context, *, begun: float | None = None) -> StateLog:
         if self._state_log is None:

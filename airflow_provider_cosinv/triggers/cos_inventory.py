@@ -26,7 +26,7 @@ from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundExce
 from airflow_provider_cosinv.hooks.connection import no_connection, read_connection
 from airflow_provider_cosinv.hooks.progress import StateLog
 from airflow_provider_cosinv.hooks.report import check_absent
-from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, not_in_time
+from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, not_in_time, renewing_after
 from airflow_provider_cosinv.inventory.search import Found, ReportSearch, Sighting, Wanted, look
 from airflow_provider_cosinv.triggers.pacing import first_pause, next_pause, pacer_of
 
@@ -132,7 +132,7 @@ class COSInventoryTrigger(BaseTrigger):
                         # A silent network may hold a look longer than the wait shall take.
                         limit = max(self.deadline - time.time(), _LAST_LOOK)
                         async with time_limit(limit):
-                            sighting = await self._look(search, client)
+                            sighting, client = await self._look_or_renew(search, client)
                 except COSInventoryThrottledError as error:
                     states.failed(error)
                     # It goes on as soon as the pacer lets anybody look.
@@ -140,18 +140,14 @@ class COSInventoryTrigger(BaseTrigger):
                 except COSInventoryTransientError as error:
                     states.failed(error)
                     pause = self._pause(time.time() - begun)
-                except COSInventoryPermissionError:
-                    # Temporary credentials end, and keys are replaced, while a wait goes on for hours.
-                    renewed = await self._client(search)
-                    if renewed is client:
-                        raise
-                    client = renewed
-                    states.renewed(self.cos_conn_id)
-                    over = False
-                    pause = self.poke_interval
                 except asyncio.TimeoutError:
                     break
                 else:
+                    if sighting is None:
+                        states.renewed(self.cos_conn_id)
+                        over = False
+                        pause = self.poke_interval
+                        continue
                     states.seen(sighting)
                     if sighting.ready:
                         return sighting
@@ -167,6 +163,20 @@ class COSInventoryTrigger(BaseTrigger):
 
         settings = await connection_settings(self.cos_conn_id, region=search.region)
         return shared_client(settings=settings, retry_policy=POLLING_POLICY)
+
+    async def _look_or_renew(
+        self, search: ReportSearch, client: AsyncCOSClient
+    ) -> tuple[Sighting | None, AsyncCOSClient]:
+        """Look once; where COS refuses the credentials and the connection has others, return their client instead."""
+        try:
+            return await self._look(search, client), client
+        except COSInventoryPermissionError as refusal:
+            # Temporary credentials end, and keys are replaced, while a wait goes on for hours.
+            with renewing_after(refusal):
+                renewed = await self._client(search)
+            if renewed is client:
+                raise
+            return None, renewed
 
     async def _look(self, search: ReportSearch, client: AsyncCOSClient) -> Sighting:
         steps = look(search, grace=timedelta(seconds=GRACE_POLLS * self.poke_interval))
@@ -184,7 +194,8 @@ async def connection_settings(cos_conn_id: str, *, region: str | None) -> Client
     Return the connection, read and checked.
 
     :param region: overrules the connection's
-    :raises COSInventoryConfigurationError: where there is none, or a field is missing or wrong
+    :raises COSInventoryConfigurationError: where a field is missing or wrong
+    :raises COSInventoryTransientError: where there is none, or Airflow cannot read it now
     """
     try:
         connection = await BaseHook.aget_connection(cos_conn_id)

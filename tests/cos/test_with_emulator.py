@@ -198,6 +198,12 @@ def test_a_bucket_of_another_region_is_not_found(half, settings, bucket):
     assert "ap-beijing" in caught.value.hint
 
 
+@pytest.mark.parametrize("url", [str.lower, str.upper])
+def test_the_scheme_of_an_endpoint_may_be_written_in_any_case(half, settings, bucket, url):
+    written = replace(settings, endpoint_url=url(settings.endpoint_url))
+    assert half.call(written, "head_bucket", bucket).region == "ap-guangzhou"
+
+
 def test_head_of_a_bucket_tells_its_region(half, settings, bucket):
     assert half.call(settings, "head_bucket", bucket).region == "ap-guangzhou"
 

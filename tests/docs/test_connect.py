@@ -89,6 +89,24 @@ def test_the_button_says_what_the_page_says(cos, connect, extra):
     assert message.removesuffix(" Buckets that they see in ap-guangzhou: 2." if extra else "") in PAGE
 
 
+@pytest.mark.parametrize(
+    ("bucket", "deny", "said"),
+    [
+        (SOURCE, [], f"The bucket {SOURCE} is there."),
+        (SOURCE, ["cos:HeadBucket"], "They may not ask for the bucket:"),
+        ("missing-1250000000", [], "The bucket does not exist in ap-guangzhou."),
+    ],
+)
+def test_the_button_says_of_a_bucket_what_the_page_says(cos, monkeypatch, bucket, deny, said):
+    cos.add_credential(secret_id=KEY[0], secret_key=KEY[1], deny=deny)
+    extra = {**cos.connection["extra"], "bucket": bucket}
+    connection = {"conn_type": "cos", "login": KEY[0], "password": KEY[1], "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(connection))
+    _, message = COSInventoryHook().test_connection()
+    assert said in message
+    assert f"| … {said} " in PAGE
+
+
 def test_the_python_block_runs(cos, capsys):
     exec(compile((SNIPPETS / "try.py").read_text(), "try.py", "exec"), {})
     assert capsys.readouterr().out.startswith("True COS accepts these credentials.")

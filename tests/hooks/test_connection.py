@@ -9,7 +9,7 @@ from airflow.sdk import BaseHook, Connection
 from airflow_provider_cosinv.cos.credential_source import CredentialSource
 from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.hooks.connection import _warn_of, read_connection
+from airflow_provider_cosinv.hooks.connection import _warn_of, bucket_to_check, read_connection
 
 KEY = "secretsecretsecret"
 ROLE_ARN = "qcs::cam::uin/100000000001:roleName/inventory"
@@ -140,6 +140,28 @@ def test_extra_that_is_no_json_object_is_named():
     broken = Connection(conn_id="c", conn_type="cos", login="AKIDx", password=KEY, extra="[1]")
     with pytest.raises(COSInventoryConfigurationError, match="extra is not a JSON object"):
         read_connection(broken, region="ap-x")
+
+
+def test_the_bucket_of_the_test_button_is_read_for_nothing_else(caplog):
+    named = connection(bucket="examplebucket-1250000000")
+    assert bucket_to_check(named) == "examplebucket-1250000000"
+    assert read_connection(named, region=None) == read_connection(connection(), region=None)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_a_connection_need_not_name_a_bucket(empty):
+    assert bucket_to_check(connection(bucket=empty)) is None
+    assert bucket_to_check(connection()) is None
+
+
+@pytest.mark.parametrize(
+    "bucket", ["examplebucket", "Example-1250000000", "cos://examplebucket-1250000000", 1250000000]
+)
+def test_what_is_no_full_bucket_name_is_named_with_its_connection(bucket):
+    with pytest.raises(COSInventoryConfigurationError, match="Connection 'c'") as raised:
+        bucket_to_check(connection(bucket=bucket))
+    assert raised.value.parameter == "bucket"
 
 
 def test_extra_keys_that_mean_nothing_are_told_once_all_together(caplog):

@@ -10,6 +10,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryNotFoundError,
     COSInventoryPermissionError,
+    COSInventoryTransientError,
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory import (
@@ -127,16 +128,23 @@ def test_a_destination_in_another_region_is_refused_before_any_request(cos, meth
     assert cos.faults()[0]["seen"] == 0
 
 
-@pytest.mark.parametrize(
-    ("connection", "said"),
-    [(None, "There is no connection 'elsewhere'"), ('{"conn_type": "aws", "login": "x"}', "is of type 'aws'")],
-)
-def test_a_connection_that_cannot_be_the_right_one_is_named(monkeypatch, connection, said):
-    if connection:
-        monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", connection)
-    with pytest.raises(COSInventoryConfigurationError, match=said) as raised:
+def test_a_connection_of_another_type_is_named(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", '{"conn_type": "aws", "login": "x"}')
+    with pytest.raises(COSInventoryConfigurationError, match="is of type 'aws'") as raised:
         COSInventoryHook(cos_conn_id="elsewhere").get_conn()
     assert raised.value.parameter == "cos_conn_id"
+
+
+# Airflow answers alike where there is none and where the place that has it fails: text that is no JSON stands for that.
+@pytest.mark.parametrize("kept", [None, "{"], ids=["missing", "unreadable"])
+def test_a_connection_that_airflow_does_not_find_is_named_with_what_to_do_and_may_be_there_later(monkeypatch, kept):
+    if kept:
+        monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", kept)
+    with pytest.raises(COSInventoryTransientError, match="There is no connection 'elsewhere', or") as raised:
+        COSInventoryHook(cos_conn_id="elsewhere").get_conn()
+    assert raised.value.parameter == "cos_conn_id"
+    assert "set AIRFLOW_CONN_ELSEWHERE" in str(raised.value)
+    assert "secrets backend" in str(raised.value)
 
 
 def test_a_hook_keeps_one_client_for_a_region_until_the_connection_is_edited(cos, monkeypatch):
@@ -218,6 +226,65 @@ class TestTestConnection:
         success, message = COSInventoryHook().test_connection()
         assert success, message
         assert "may not list buckets" in message
+
+    @pytest.fixture
+    def say(self, cos, monkeypatch):
+        """Press the button of a connection that names a bucket, by a key that may not do some things."""
+
+        def say(bucket=SOURCE, *, deny=(), **extra):
+            cos.add_credential(secret_id="AKIDnarrow", secret_key="n" * 32, deny=deny)
+            extra = {**cos.connection["extra"], "bucket": bucket, **extra}
+            narrow = {**cos.connection, "login": "AKIDnarrow", "password": "n" * 32, "extra": extra}
+            monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(narrow))
+            return COSInventoryHook().test_connection()
+
+        return say
+
+    def test_a_bucket_that_is_named_is_asked_for(self, say):
+        success, message = say()
+        assert success, message
+        assert message == (
+            f"COS accepts these credentials. Buckets that they see in ap-guangzhou: 2. The bucket {SOURCE} is there."
+        )
+
+    def test_a_bucket_decides_where_credentials_may_not_list_buckets(self, say):
+        success, message = say(deny=["cos:GetService"])
+        assert success, message
+        assert message == (f"COS knows these credentials. They may not list buckets. The bucket {SOURCE} is there.")
+
+    @pytest.mark.parametrize("deny", [["cos:HeadBucket"], ["cos:HeadBucket", "cos:GetService"]])
+    def test_a_bucket_that_credentials_may_not_ask_for_is_told_with_the_permission(self, say, deny):
+        success, message = say(deny=deny)
+        assert not success
+        assert "They may not ask for the bucket: HEAD Bucket failed: 403 Forbidden." in message
+        assert f"bucket: {SOURCE}, status: 403" in message
+        assert "Allow them name/cos:HeadBucket" in message
+
+    @pytest.mark.parametrize("deny", [[], ["cos:GetService"]])
+    @pytest.mark.parametrize(
+        ("bucket", "region"),
+        [("missing-1250000000", "ap-guangzhou"), (SOURCE, "ap-beijing")],
+        ids=["missing", "elsewhere"],
+    )
+    def test_a_bucket_that_is_not_in_the_region_is_told_with_it(self, say, bucket, region, deny):
+        success, message = say(bucket, region=region, deny=deny)
+        assert not success
+        assert f"The bucket does not exist in {region}." in message
+        assert f"bucket: {bucket}, status: 404" in message
+        assert "Correct the bucket or the region of the connection" in message
+
+    def test_a_gateway_that_serves_another_region_is_told(self, cos, say):
+        cos.fault(action="HeadBucket", headers={"x-cos-bucket-region": "ap-beijing"})
+        success, message = say()
+        assert not success
+        assert "The bucket is in ap-beijing, not in ap-guangzhou." in message
+
+    def test_a_bucket_without_its_appid_is_told_before_any_request(self, cos, say):
+        cos.fault(status=500)
+        success, message = say("examplebucket")
+        assert not success
+        assert "Connection 'cos_default': 'examplebucket' is not a full bucket name. (parameter: bucket)" in message
+        assert cos.faults()[0]["seen"] == 0
 
     def test_an_address_where_nothing_listens(self, cos, monkeypatch, impatient_retries):
         connection = {**cos.connection, "extra": {"region": "ap-guangzhou", "endpoint_url": "http://127.0.0.1:9"}}

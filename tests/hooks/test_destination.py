@@ -48,7 +48,7 @@ def cos(emulator):
 def client(cos, impatient_retries, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", cos.connection_json)
     with COSInventoryHook().client as opened:
-        yield opened
+        yield lambda: opened
 
 
 @pytest.fixture

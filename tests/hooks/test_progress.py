@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
+from datetime import datetime, timedelta, timezone
 
 import pytest
 import structlog
@@ -92,6 +93,13 @@ class TestAWait:
 @every_way
 def test_a_report_that_is_there_is_one_line(cos, way):
     check(lines_of(wait_in(way), make_context()), ("info", READY))
+
+
+def test_a_sensor_that_is_rescheduled_has_waited_since_its_first_look(cos):
+    context = make_context()
+    context["ti"].first_reschedule = datetime.now(timezone.utc) - timedelta(hours=1)
+    ((_, text),) = lines_of(wait_in("reschedule"), context)
+    assert text.startswith("Report ready (waited 1 h)")
 
 
 class TestASensorThatIsRescheduled:

@@ -11,9 +11,7 @@ import pytest
 from airflow.sdk import Asset
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
-from airflow_provider_cosinv.exceptions import (
-    COSInventoryTimeoutError,
-)
+from airflow_provider_cosinv.exceptions import COSInventoryTimeoutError, COSInventoryTransientError
 from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException, TaskDeferred
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from airflow_provider_cosinv.operators.parameters import build_configuration
@@ -32,6 +30,14 @@ def make_operator(**parameters):
             **parameters,
         }
     )
+
+
+def defer(operator):
+    """Let a task submit and defer itself; return its context."""
+    context = make_context()
+    with pytest.raises(TaskDeferred):
+        deepcopy(operator).execute(context)
+    return context
 
 
 def test_the_result_is_the_job_and_json(cos):
@@ -153,9 +159,24 @@ class TestSlowDelivery:
         assert timedelta(seconds=359) < raised.value.timeout <= timedelta(seconds=360)
         assert raised.value.trigger.deadline == pytest.approx(time.time() + 60, abs=5)
 
-    def test_a_triggerer_that_does_not_answer_is_a_time_out_that_says_so(self, cos):
-        with pytest.raises(AirflowFailException, match="triggerer is running"):
-            make_operator().resume_execution("__fail__", {"error": "Trigger timeout"}, make_context())
+    @pytest.mark.parametrize("do_xcom_push", [True, False])
+    def test_a_triggerer_that_does_not_answer_is_a_time_out_that_says_so(self, cos, do_xcom_push):
+        operator = make_operator(wait_for_completion=True, deferrable=True, do_xcom_push=do_xcom_push)
+        context = defer(operator)
+        with pytest.raises(AirflowFailException, match="triggerer is running") as raised:
+            deepcopy(operator).resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+        assert isinstance(raised.value.__cause__, COSInventoryTimeoutError)
+
+    def test_a_report_that_came_while_no_triggerer_ran_is_found(self, cos):
+        asset = Asset(f"cos://{DESTINATION}/inv")
+        operator = make_operator(wait_for_completion=True, deferrable=True, outlets=[asset])
+        context = defer(operator)
+        (job,) = cos.jobs()
+        cos.deliver_job(job["job_id"])
+        result = deepcopy(operator).resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+        assert (result["job_id"], result["manifest"]["matched_objects"]) == (job["job_id"], 3)
+        assert context["outlet_events"][asset].extra["job_id"] == job["job_id"]
+        assert cos.accepted_posts(SOURCE) == 1
 
 
 @pytest.mark.parametrize(
@@ -163,7 +184,7 @@ class TestSlowDelivery:
     [
         ("bucket", "examplebucket"),
         ("destination_bucket", "Inventory-1250000000"),
-        ("prefix", 2026),
+        ("prefix", 2026.1),
         ("tags", ["age"]),
         ("tags", "age=18"),
         ("storage_classes", "STANDARD"),
@@ -178,14 +199,13 @@ class TestSlowDelivery:
         ("on_duplicate", "ignore"),
         ("region", "guangzhou"),
         ("tags", {"age": None}),
-        ("destination_prefix", 5),
+        ("destination_prefix", True),
         ("timeout", "5m"),
         ("timeout", -4),
         ("timeout", None),
         ("poll_interval", "60"),
         ("poll_interval", 0),
         ("poll_interval", timedelta(seconds=-5)),
-        ("cos_conn_id", "nowhere"),
     ],
 )
 def test_a_wrong_value_fails_before_any_request_and_names_the_parameter(cos, parameter, value):
@@ -193,6 +213,13 @@ def test_a_wrong_value_fails_before_any_request_and_names_the_parameter(cos, par
     with pytest.raises(AirflowFailException) as raised:
         make_operator(**{parameter: value}).execute(make_context())
     assert raised.value.__cause__.parameter == parameter
+    assert cos.faults()[0]["seen"] == 0
+
+
+def test_a_connection_that_is_not_found_is_told_before_any_request_and_left_to_the_retries(cos):
+    cos.fault(status=500)  # seen by any request
+    with pytest.raises(COSInventoryTransientError, match="There is no connection 'nowhere'"):
+        make_operator(cos_conn_id="nowhere").execute(make_context())
     assert cos.faults()[0]["seen"] == 0
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseHook
 
 from airflow_provider_cosinv.cos.signature import Signer
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
@@ -40,6 +41,7 @@ class Stage:
         self._monkeypatch = monkeypatch
         self._over = threading.Event()
         self._tries = _Counter()
+        self._missed = 0
         self._now: float | None = None
         cos.clear_faults()
         # It happens to none and counts all.
@@ -59,6 +61,15 @@ class Stage:
     def disconnect(self) -> None:
         """Delete the connection."""
         self._monkeypatch.delenv("AIRFLOW_CONN_COS_DEFAULT")
+        for name in ("get_connection", "aget_connection"):
+            self._monkeypatch.setattr(BaseHook, name, self._counting(getattr(BaseHook, name)))
+
+    def _counting(self, look_up: Callable[[str], Any]) -> Any:
+        def counted(conn_id: str) -> Any:
+            self._missed += 1
+            return look_up(conn_id)
+
+        return staticmethod(counted)
 
     def stop_clocks(self, moment: datetime) -> None:
         """Let this machine, and with it COS, believe that it is this moment, until :meth:`pass_time`."""
@@ -100,6 +111,10 @@ class Stage:
         """Return once the wait has asked for a report so many times more."""
         seen = self._polls()
         self._until(lambda: self._polls() >= seen + count)
+
+    def after_missing_the_connection(self, count: int) -> None:
+        """Return once the wait has looked for the deleted connection so many times."""
+        self._until(lambda: self._missed >= count)
 
     def after_tries(self, count: int) -> None:
         """Return once clients have tried so many requests again."""

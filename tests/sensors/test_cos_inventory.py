@@ -4,12 +4,14 @@ from __future__ import annotations
 import json
 import time
 from copy import deepcopy
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings, ReportDialect
+from airflow_provider_cosinv.exceptions import COSInventoryTransientError
 from airflow_provider_cosinv.hooks.airflow_exceptions import (
     AirflowFailException,
     AirflowSensorTimeout,
@@ -158,6 +160,20 @@ def test_outlets_get_an_event_that_says_which_report_it_is(cos):
     assert read.as_dict() == manifest
 
 
+@pytest.mark.parametrize("known", ["name", "uri"])
+def test_a_reference_to_an_asset_gets_the_same_event(cos, monkeypatch, known):
+    asset = Asset(name="reports", uri=f"cos://{DESTINATION}/inv")
+    # Where a task runs, Airflow's API server answers it.
+    monkeypatch.setattr(OutletEventAccessors, "_get_asset_from_db", staticmethod(lambda **_: asset))
+    monkeypatch.setattr(OutletEventAccessors, "_asset_ref_cache", {})
+    context = make_context(outlet_events=OutletEventAccessors())
+    outlet = Asset.ref(**{known: getattr(asset, known)})
+    job = submit()
+    manifest = run_task(lambda: make_sensor("poke", job=job, outlets=[outlet]), context).result
+    extra = context["outlet_events"][asset].extra
+    assert (extra["manifest_key"], extra["job_id"]) == (manifest["manifest_key"], job["job_id"])
+
+
 @pytest.mark.parametrize(
     ("parameters", "parameter"),
     [
@@ -167,7 +183,6 @@ def test_outlets_get_an_event_that_says_which_report_it_is(cos):
         ({"job": "{'job_id': 'x'}"}, "job"),
         ({"bucket": "short", "inventory_id": "x"}, "bucket"),
         ({"bucket": SOURCE, "inventory_id": "x", "silent_fail": True}, "silent_fail"),
-        ({"bucket": SOURCE, "inventory_id": "x", "cos_conn_id": "nowhere"}, "cos_conn_id"),
         ({"bucket": SOURCE, "inventory_id": "a b"}, "inventory_id"),
         ({"bucket": SOURCE, "inventory_id": "x", "date": "2026-11-22"}, "date"),
         ({"bucket": SOURCE, "inventory_id": "x", "date": "20261322"}, "date"),
@@ -181,6 +196,23 @@ def test_a_wrong_value_fails_before_any_request_and_names_the_parameter(cos, par
         run_task(lambda: make_sensor("poke", **parameters), make_context())
     assert raised.value.__cause__.parameter == parameter
     assert cos.faults()[0]["seen"] == 0
+
+
+@every_mode
+@pytest.mark.parametrize("by", ["job", "bucket"])
+def test_a_connection_that_is_not_found_is_told_before_any_request_and_left_to_the_retries(cos, mode, by):
+    wanted = {"job": submit()} if by == "job" else {"bucket": SOURCE, "inventory_id": "x"}
+    cos.fault(status=500)
+    with pytest.raises(COSInventoryTransientError, match="There is no connection 'nowhere'"):
+        run_task(lambda: make_sensor(mode, cos_conn_id="nowhere", soft_fail=True, **wanted), make_context())
+    assert cos.faults()[0]["seen"] == 0
+
+
+def test_a_connection_that_is_deleted_for_good_is_told_when_the_time_is_over(cos):
+    context = make_context()
+    context["ti"].first_reschedule = datetime.now(timezone.utc) - timedelta(hours=1)
+    with pytest.raises(AirflowSensorTimeout, match="last seen: no answer: There is no connection 'nowhere'"):
+        make_sensor("reschedule", job=submit(), cos_conn_id="nowhere").execute(context)
 
 
 def test_a_value_beside_the_job_may_repeat_it_but_not_contradict_it(cos):

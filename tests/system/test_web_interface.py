@@ -101,7 +101,7 @@ def save_and_test(web, airflow, cos):
         airflow.client.request("DELETE", f"/api/v2/connections/{connection['connection_id']}")
 
 
-@pytest.mark.parametrize("window", [(1000, 2300)])
+@pytest.mark.parametrize("window", [(1000, 2450)])
 def test_the_connection_form_has_labelled_fields_with_help_and_hides_secrets(web, cos):
     fill_connection(web, cos, secret_key=cos.connection["password"])
     assert web.field("login").label == "SecretId"

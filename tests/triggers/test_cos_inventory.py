@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pydoc import locate
 
 import pytest
+import structlog
 from airflow.sdk import BaseHook
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
@@ -122,9 +123,34 @@ def test_a_look_that_takes_too_long_ends_with_the_wait(cos, monkeypatch):
     assert event["error"] == "COSInventoryTimeoutError"  # not the answer that came too late
 
 
-def test_a_connection_that_is_not_there_is_an_error_that_says_so(cos):
-    event = run_trigger(make_trigger(cos_conn_id="nowhere"))
-    assert (event["error"], event["parameter"]) == ("COSInventoryConfigurationError", "cos_conn_id")
+def test_a_connection_that_is_not_there_is_told_once_and_when_the_time_is_over(cos):
+    trigger = make_trigger(cos_conn_id="nowhere", deadline=time.time() + 0.2)
+    with structlog.testing.capture_logs() as entries:
+        event = run_trigger(trigger)
+    assert event["error"] == "COSInventoryTimeoutError"
+    assert "last seen: no answer: There is no connection 'nowhere'" in event["message"]
+    assert sum("There is no connection" in entry["event"] for entry in entries) == 1
+
+
+def test_a_connection_that_cannot_be_read_anew_does_not_hide_the_refusal(cos, monkeypatch):
+    cos.fault(method="GET", status=403, code="AccessDenied", times=None)
+
+    async def delete_before_the_answer():
+        trigger = make_trigger(deadline=0)
+        client = trigger._client
+
+        async def client_of_a_connection_that_is_then_deleted(search):
+            found = await client(search)
+            monkeypatch.delenv("AIRFLOW_CONN_COS_DEFAULT")
+            return found
+
+        trigger._client = client_of_a_connection_that_is_then_deleted
+        return await anext(trigger.run())
+
+    event = asyncio.run(delete_before_the_answer()).payload
+    assert event["error"] == "COSInventoryTimeoutError"
+    refused = "COS refuses the credentials (AccessDenied). There is no connection 'cos_default'"
+    assert f"last seen: no answer: {refused}" in event["message"]
 
 
 def test_the_status_of_an_error_is_that_of_cos(cos):
