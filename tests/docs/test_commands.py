@@ -90,4 +90,4 @@ PROGRAMS = {program.__name__: program for program in (make, pip, python, airflow
 @pytest.mark.parametrize(("document", "command"), COMMANDS)
 def test_each_works(cos, monkeypatch, document, command):
     program, *words = shlex.split(command, comments=True)
-    PROGRAMS[program](words, cos=cos, monkeypatch=monkeypatch)
+    PROGRAMS[Path(program).name](words, cos=cos, monkeypatch=monkeypatch)

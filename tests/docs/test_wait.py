@@ -166,6 +166,16 @@ class TestWhatItSays:
 
         assert [days(0, 0), days(15, 59), days(16, 0), days(23, 59)] == [1, 1, 2, 2]
 
+    @pytest.mark.parametrize(
+        ("file", "name"),
+        [("wait/periodic.py", "wait_for_the_daily_report"), ("submit/periodic.py", "wait_for_its_report")],
+    )
+    def test_a_run_that_waits_for_a_rule_cannot_take_the_report_of_the_day_before(self, file, name):
+        dag = runpy.run_path(str(SNIPPETS / file))[name]()
+        minute, hour = map(int, dag.schedule.split()[:2])
+        due = datetime(2026, 11, 26, hour, minute, tzinfo=timezone.utc)
+        assert report_dates(due, due) == ("20261126",)
+
     def test_its_links_lead_somewhere(self):
         for target in re.findall(r"\]\(([a-z]+\.md)", DOCUMENT):
             assert (ROOT / "docs" / target).exists(), target

@@ -3,7 +3,7 @@ from airflow.sdk import dag
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 
 
-@dag(schedule="0 20 * * *", catchup=False)
+@dag(schedule="0 8 * * *", catchup=False)
 def wait_for_the_daily_report():
     COSInventorySensor(
         task_id="wait",
