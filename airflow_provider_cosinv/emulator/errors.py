@@ -22,6 +22,7 @@ _KNOWN = {
     "InvalidArgument": (400, "Invalid argument."),
     "InvalidBucketName": (400, "The bucket is not valid."),
     "InvalidDigest": (400, "The Content-MD5 you specified is not valid."),
+    "InvalidObjectState": (403, "The operation is not valid for the object's storage class."),
     "InvalidPart": (400, "One or more of the specified parts could not be found."),
     "InvalidPartOrder": (400, "The list of parts was not in ascending order."),
     "InvalidRange": (416, "The requested range is not satisfiable."),

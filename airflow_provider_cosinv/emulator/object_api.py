@@ -18,6 +18,8 @@ from airflow_provider_cosinv.inventory.xmltree import XMLError, parse_xml
 _KEPT_HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
 _STORAGE_CLASS = re.compile(r"[A-Z][A-Z_]*")
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+# Their objects are read after a restore, which the emulator does not know.
+_ARCHIVED = ("ARCHIVE", "DEEP_ARCHIVE")
 _MAX_TAGS = 10
 _MAX_KEY_BYTES = 850
 
@@ -64,9 +66,11 @@ def new_object(request: COSRequest) -> ObjectVersion:
 
 
 def get_object(emulation: Emulation, request: COSRequest) -> Reply:
-    """Return an object, or a range of it; HEAD is the same without the body."""
+    """Return an object, or a range of it; HEAD is the same without the body, and of archived objects, too."""
     bucket = emulation.store.find(request.bucket, region=request.target.region)
     version = bucket.get(request.key, version_id=request.params.get("versionId"))
+    if request.method == "GET" and version.storage_class in _ARCHIVED:
+        raise COSError("InvalidObjectState")
     headers = _headers(version, versioned=bucket.versioning_seen)
     for name in ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type"):
         if override := request.params.get(f"response-{name}"):

@@ -6,12 +6,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.exceptions import (
     COSInventoryCorruptReportError,
     COSInventoryNotFoundError,
+    COSInventoryRequestError,
     COSInventoryTransientError,
 )
 from airflow_provider_cosinv.inventory.datafile import read_record_batches
@@ -88,6 +90,16 @@ def check_absent(error: COSInventoryNotFoundError) -> None:
             "hint": "Check endpoint_url and proxies: a gateway may have answered in the place of COS.",
         }
         raise COSInventoryTransientError("The answer 404 is not one of COS.", **details) from error
+
+
+def is_unreadable(error: COSInventoryRequestError) -> bool:
+    """
+    Whether an error is about this object alone, which is there: it was archived, or is longer than is read of it.
+
+    Any other one may be about the bucket, the caller or the way to COS.
+    """
+    # COS may put the code into the message below a plain AccessDenied; an answer that is no refusal was too long.
+    return "InvalidObjectState" in f"{error.code} {error.message}" or error.status == HTTPStatus.OK
 
 
 def read_manifest(client: COSClient, *, bucket: str, region: str, key: str, md5: str) -> Manifest:

@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Variable
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
-from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryError
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryCorruptReportError,
+    COSInventoryError,
+    COSInventoryRequestError,
+)
 from airflow_provider_cosinv.hooks.progress import describe_manifest
+from airflow_provider_cosinv.hooks.report import is_unreadable
 from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, about_report
 from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
 from airflow_provider_cosinv.inventory.layout import is_date, report_prefixes
@@ -22,6 +25,7 @@ from airflow_provider_cosinv.inventory.manifest import Manifest, parse_manifest
 from airflow_provider_cosinv.inventory.search import MANIFEST_MAX_BYTES, ReportSearch, look
 from airflow_provider_cosinv.inventory.watermark import REMEMBERED, Watermark
 from airflow_provider_cosinv.triggers.cos_inventory import connection_settings, fetch, import_aio
+from airflow_provider_cosinv.triggers.watermark import WatermarkVariable
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.aio import AsyncCOSClient
@@ -51,8 +55,10 @@ class COSInventoryEventTrigger(BaseEventTrigger):
     the two announces this one report again, with the same payload; it never leaves one out. Reports that are there when
     the watcher starts for the first time are not new, unless ``since`` says so.
 
-    What COS refuses is logged in the triggerer's log, and asked for again: an event trigger has no task that could
-    fail. It lists folders, which needs ``name/cos:GetBucket`` on the bucket of the reports, and reads manifests.
+    A report that is damaged, archived or larger than any keeps no other one back: it is passed over, with a warning.
+    All else that COS or Airflow refuses is logged in the triggerer's log, and asked for again: an event trigger has no
+    task that could fail. It lists folders, which needs ``name/cos:GetBucket`` on the bucket of the reports, and reads
+    manifests.
 
     :param bucket: full name of the source bucket, ``name-APPID``
     :param inventory_id: id of the periodic inventory
@@ -89,6 +95,7 @@ class COSInventoryEventTrigger(BaseEventTrigger):
         self.poke_interval = poke_interval
         self.since = since
         self.watermark = watermark
+        self._announced: set[str] = set()
         self._passed_over: set[str] = set()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -126,39 +133,44 @@ class COSInventoryEventTrigger(BaseEventTrigger):
             while True:
                 reports: dict[str, Manifest] = {}
                 try:
+                    watermark = await self._read()
                     settings = await connection_settings(self.cos_conn_id, region=self.region)
-                    reports = await self._new_reports(aio.AsyncCOSClient(settings=settings), settings.region)
+                    client = aio.AsyncCOSClient(settings=settings)
+                    reports = await self._new_reports(client, settings.region, watermark)
                     failure = ""
                 except COSInventoryError as error:
-                    # Airflow would start a trigger that fails anew every second.
-                    if str(error) != failure:
-                        failure = str(error)
+                    # Airflow would start a trigger that fails anew every second. A request id is news each time.
+                    if error.message != failure:
+                        failure = error.message
                         self.log.warning("Inventory %s cannot be watched, trying again: %s", self.inventory_id, error)
                 for manifest in reports.values():
                     self.log.info("Report ready: %s", describe_manifest(manifest))
                     yield TriggerEvent(  # type: ignore[no-untyped-call]  # Airflow's
                         about_report(manifest)
                     )
-                if reports:
-                    await asyncio.sleep(_UNTIL_STORED)
-                    watermark = await self._read()
-                    # Where somebody has deleted it meanwhile, the next look begins anew.
-                    if watermark is not None:
-                        await self._write(watermark.with_announced(reports))
-                await asyncio.sleep(self.poke_interval)
+                self._announced.update(reports)
+                await asyncio.sleep(_UNTIL_STORED if self._announced else self.poke_interval)
 
-    async def _new_reports(self, client: AsyncCOSClient, region: str) -> dict[str, Manifest]:
+    async def _read(self) -> Watermark | None:
+        """Return the watermark, once it holds what was announced; None where there is none."""
+        watermark = await self._kept.read()
+        # Where somebody has deleted it meanwhile, this look begins anew.
+        if watermark is not None and self._announced:
+            watermark = watermark.with_announced(self._announced)
+            await self._kept.write(watermark)
+        self._announced.clear()
+        return watermark
+
+    async def _new_reports(
+        self, client: AsyncCOSClient, region: str, watermark: Watermark | None
+    ) -> dict[str, Manifest]:
         """Return the reports that are there and were not announced, by date."""
-        watermark = await self._read()
         if watermark is None:
             watermark = await self._begin(client, region)
         folders = await self._folders(client, watermark.floor)
-        found = {}
-        for date in sorted(date for date in folders if watermark.is_new(date)):
-            manifest = await self._manifest(client, region, folders[date], date)
-            if manifest is not None:
-                found[date] = manifest
-        return found
+        dates = sorted(date for date in folders if watermark.is_new(date))
+        reports = self._reports(client, region, folders, dates)
+        return {date: manifest async for date, manifest in reports if manifest is not None}
 
     async def _begin(self, client: AsyncCOSClient, region: str) -> Watermark:
         """Make the watermark: before the first event, so that none is fired where it cannot be kept."""
@@ -168,9 +180,9 @@ class COSInventoryEventTrigger(BaseEventTrigger):
             folders = await self._folders(client, "")
             dates = sorted(folders)
             older, recent = dates[:-REMEMBERED], dates[-REMEMBERED:]
-            ready = [date for date in recent if await self._manifest(client, region, folders[date], date) is not None]
-            watermark = Watermark(floor=older[-1] if older else "").with_announced(ready)
-        await self._write(watermark)
+            there = [date async for date, _ in self._reports(client, region, folders, recent)]
+            watermark = Watermark(floor=older[-1] if older else "").with_announced(there)
+        await self._kept.write(watermark)
         self.log.info("Watching inventory %s; Variable %s: %s", self.inventory_id, self.variable, watermark.as_json())
         return watermark
 
@@ -189,6 +201,25 @@ class COSInventoryEventTrigger(BaseEventTrigger):
                     found.setdefault(date, prefix)
         return found
 
+    async def _reports(
+        self, client: AsyncCOSClient, region: str, folders: dict[str, str], dates: list[str]
+    ) -> AsyncIterator[tuple[str, Manifest | None]]:
+        """Yield each date whose report is there, and its manifest: None where it cannot be read."""
+        for date in dates:
+            try:
+                manifest = await self._manifest(client, region, folders[date], date)
+            except COSInventoryCorruptReportError as error:
+                # COS may still write it anew: it is not there yet.
+                self._pass_over(date, error)
+            except COSInventoryRequestError as error:
+                if not is_unreadable(error):
+                    raise
+                self._pass_over(date, error)
+                yield date, None
+            else:
+                if manifest is not None:
+                    yield date, manifest
+
     async def _manifest(self, client: AsyncCOSClient, region: str, prefix: str, date: str) -> Manifest | None:
         """Return the manifest of a date where the report is there and verified."""
         search = ReportSearch(bucket=self._destination, region=region, prefixes=(prefix,), dates=(date,))
@@ -199,27 +230,20 @@ class COSInventoryEventTrigger(BaseEventTrigger):
                 wanted = steps.send(await fetch(client, wanted))
         except StopIteration as end:
             sighting = end.value
-        except COSInventoryCorruptReportError as error:
-            self._pass_over(date, error)
-            return None
         if sighting.manifest_key is None or sighting.checksum is None:
             return None
         content = await client.get_object(self._destination, sighting.manifest_key, max_bytes=MANIFEST_MAX_BYTES)
-        try:
-            return await asyncio.to_thread(
-                parse_manifest,
-                content.body,
-                bucket=self._destination,
-                region=region,
-                key=sighting.manifest_key,
-                checksum=sighting.checksum,
-            )
-        except COSInventoryCorruptReportError as error:
-            self._pass_over(date, error)
-            return None
+        return await asyncio.to_thread(
+            parse_manifest,
+            content.body,
+            bucket=self._destination,
+            region=region,
+            key=sighting.manifest_key,
+            checksum=sighting.checksum,
+        )
 
-    def _pass_over(self, date: str, error: COSInventoryCorruptReportError) -> None:
-        # It must not keep later reports from being announced. COS may still write it anew.
+    def _pass_over(self, date: str, error: COSInventoryError) -> None:
+        # It must not keep later reports from being announced.
         if date not in self._passed_over:
             self._passed_over.add(date)
             self.log.warning("The report of %s is passed over: %s", date, error)
@@ -228,11 +252,7 @@ class COSInventoryEventTrigger(BaseEventTrigger):
     def _destination(self) -> str:
         return str(BucketName.parse(self.destination_bucket or self.bucket, parameter="destination_bucket"))
 
-    async def _read(self) -> Watermark | None:
-        # The SDK's Variable is blocking, and asynchronous from Airflow 3.3 only.
-        text = await sync_to_async(Variable.get)(self.variable, default=None)
-        return Watermark.from_json(text, parameter=f"Variable {self.variable}") if text else None
-
-    async def _write(self, watermark: Watermark) -> None:
+    @property
+    def _kept(self) -> WatermarkVariable:
         about = f"Reports of the inventory {self.inventory_id} of {self.bucket} that its watcher announced."
-        await sync_to_async(Variable.set)(self.variable, watermark.as_json(), description=about)
+        return WatermarkVariable(name=self.variable, description=about)

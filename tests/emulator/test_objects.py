@@ -54,6 +54,14 @@ def test_head_is_get_without_body(call, bucket):
     assert missing.headers["x-cos-trace-id"]
 
 
+@pytest.mark.parametrize("storage_class", ["ARCHIVE", "DEEP_ARCHIVE"])
+def test_an_archived_object_is_there_and_cannot_be_read(call, bucket, storage_class):
+    call("PUT", bucket, "a", data=b"hello", headers={"x-cos-storage-class": storage_class})
+    got = call("GET", bucket, "a")
+    assert (got.status_code, code(got)) == (403, "InvalidObjectState")
+    assert call("HEAD", bucket, "a").headers["x-cos-storage-class"] == storage_class
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "body", "content_range"),
     [

@@ -3,29 +3,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import aclosing
 from pydoc import locate
 
 import pytest
-from airflow.sdk import Variable
+from airflow.sdk.execution_time.comms import GetVariable, PutVariable
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, Schedule
+from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, Schedule, search
 from airflow_provider_cosinv.triggers import cos_inventory_event
 from airflow_provider_cosinv.triggers.cos_inventory_event import COSInventoryEventTrigger
 from tests.conftest import DESTINATION, SOURCE
+
+# Airflow 3.1 warns of itself where a process that has a supervisor reads a connection from the environment.
+pytestmark = pytest.mark.filterwarnings("ignore:Using Connection.from_json from `airflow.models`:DeprecationWarning")
 
 DAY = 24 * 60 * 60
 
 
 @pytest.fixture(autouse=True)
-def variables(monkeypatch):
-    """Airflow's Variables, which without a triggerer are in no database."""
-    kept = {}
-    monkeypatch.setattr(Variable, "get", lambda key, default=None: kept.get(key, default))
-    monkeypatch.setattr(Variable, "set", lambda key, value, **_: kept.update({key: value}))
+def variables(supervisor, monkeypatch):
+    """Airflow's Variables, by name."""
     monkeypatch.setattr(cos_inventory_event, "_UNTIL_STORED", 0.05)
-    return kept
+    return supervisor.kept
 
 
 @pytest.fixture
@@ -63,8 +64,8 @@ def make_trigger(**parameters):
     )
 
 
-def watch(trigger, *, seconds=2.0, at_event=lambda: None):
-    """The payloads that a triggerer gets within some seconds."""
+def watch(trigger, *, seconds=2.0, at_event=lambda: None, until=lambda: False):
+    """The payloads that a triggerer gets within some seconds, or until something is so."""
     payloads = []
 
     async def listen():
@@ -75,7 +76,9 @@ def watch(trigger, *, seconds=2.0, at_event=lambda: None):
 
     async def stop():
         task = asyncio.create_task(listen())
-        await asyncio.sleep(seconds)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not until():  # noqa: ASYNC110  until() is about the emulator, in its thread
+            await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -85,6 +88,27 @@ def watch(trigger, *, seconds=2.0, at_event=lambda: None):
 
 def dates(payloads):
     return [payload["date"] for payload in payloads]
+
+
+def begin(supervisor, trigger):
+    """Run it until it has looked for the first time."""
+    assert watch(trigger, seconds=20.0, until=lambda: trigger.variable in supervisor.kept) == []
+    return trigger
+
+
+def announced(variables, trigger):
+    return json.loads(variables[trigger.variable])["announced"]
+
+
+def is_read(request):
+    return isinstance(request, GetVariable)
+
+
+def archive(cos, date):
+    """Do what a lifecycle rule does."""
+    for name in ("manifest.checksum", "manifest.json"):
+        key = f"inv/1250000000/examplebucket/daily/{date}/{name}"
+        cos.put_object(DESTINATION, key, cos.get_object(DESTINATION, key), storage_class="ARCHIVE")
 
 
 def test_every_argument_is_serialised_under_its_own_name():
@@ -161,8 +185,8 @@ def test_it_goes_on_once_cos_answers_again(cos, rule):
 
 
 def test_a_refusal_is_logged_once_and_ends_nothing(cos, rule, capsys):
-    cos.fault(action="GetBucket", status=403, code="AccessDenied")
-    assert watch(make_trigger()) == []
+    cos.fault(action="GetBucket", status=403, code="AccessDenied", times=None)
+    assert watch(make_trigger(), until=lambda: cos.faults()[0]["happened"] >= 3) == []
     said = capsys.readouterr().out
     assert said.count("cannot be watched, trying again") == 1
     assert "name/cos:GetBucket" in said
@@ -190,3 +214,92 @@ def test_a_variable_that_is_something_else_is_an_error_in_the_log(rule, variable
     assert watch(make_trigger(watermark="mine")) == []
     assert "Delete the Variable" in capsys.readouterr().out
     assert variables["mine"] == "no watermark"
+
+
+@pytest.mark.parametrize("since", [False, True])
+@pytest.mark.parametrize("unread", [1, 2, 3])
+def test_a_watermark_that_cannot_be_read_is_not_made_anew(rule, supervisor, variables, since, unread):
+    old = rule(0)
+    arguments = {"since": old} if since else {}
+    first = make_trigger(**arguments)
+    watch(
+        first, seconds=20.0, until=lambda: old in json.loads(variables.get(first.variable, "{}")).get("announced", ())
+    )
+    new = rule(1)
+    supervisor.fails = lambda request: is_read(request) and supervisor.failed < unread
+    trigger = make_trigger(**arguments)
+    found = watch(trigger, seconds=20.0, until=lambda: announced(variables, trigger) == [old, new])
+    assert dates(found) == [new]
+    assert supervisor.failed == unread
+
+
+def test_while_airflow_does_not_answer_nothing_begins_and_that_is_said_once(rule, supervisor, variables, capsys):
+    rule(0)
+    trigger = begin(supervisor, make_trigger())
+    before = dict(variables)
+    rule(1)
+    supervisor.fails = is_read
+    assert watch(make_trigger(), seconds=20.0, until=lambda: supervisor.failed >= 5) == []
+    assert variables[trigger.variable] == before[trigger.variable]
+    assert capsys.readouterr().out.count("cannot be watched, trying again") == 1
+
+
+@pytest.mark.parametrize("kind", [GetVariable, PutVariable])
+def test_what_airflow_did_not_keep_at_once_is_announced_once(rule, supervisor, variables, kind):
+    trigger = begin(supervisor, make_trigger(since="20200101"))
+    date = rule(0)
+
+    def at_event():
+        supervisor.fails = lambda request: isinstance(request, kind) and supervisor.failed < 3
+
+    found = watch(trigger, seconds=20.0, at_event=at_event, until=lambda: date in announced(variables, trigger))
+    assert supervisor.failed == 3
+    assert dates(found + watch(trigger, seconds=0.3)) == [date]
+
+
+def test_reports_that_were_archived_before_the_first_start_are_not_new(cos, rule, supervisor, variables, capsys):
+    archived, ready = rule(0), rule(1)
+    archive(cos, archived)
+    trigger = begin(supervisor, make_trigger())
+    assert announced(variables, trigger) == [archived, ready]
+    said = capsys.readouterr().out
+    assert said.count("is passed over") == 1
+    assert f"daily/{archived}/manifest.checksum, code: InvalidObjectState, status: 403, request id: " in said
+
+
+def test_an_archived_report_keeps_none_of_the_others_back_and_is_announced_once_restored(cos, rule, supervisor):
+    trigger = begin(supervisor, make_trigger())
+    archived, ready = rule(0), rule(1)
+    archive(cos, archived)
+    found = []
+    assert dates(watch(trigger, seconds=20.0, at_event=lambda: found.append(1), until=lambda: found)) == [ready]
+    assert rule(0) == archived
+    assert dates(watch(trigger, seconds=20.0, at_event=lambda: found.append(2), until=lambda: 2 in found)) == [archived]
+
+
+def test_cos_may_name_the_reason_in_the_message_alone(cos, rule, supervisor):
+    trigger = begin(supervisor, make_trigger())
+    archived, ready = rule(0), rule(1)
+    cos.fault(key=archived, status=403, code="AccessDenied", message="InvalidObjectState: restore it", times=None)
+    found = []
+    assert dates(watch(trigger, seconds=20.0, at_event=lambda: found.append(1), until=lambda: found)) == [ready]
+
+
+def test_a_manifest_larger_than_any_keeps_none_of_the_others_back(cos, rule, supervisor, monkeypatch):
+    trigger = begin(supervisor, make_trigger())
+    monkeypatch.setattr(search, "MANIFEST_MAX_BYTES", 4096)
+    huge, ready = rule(0), rule(1)
+    cos.put_object(DESTINATION, f"inv/1250000000/examplebucket/daily/{huge}/manifest.json", b" " * 5000)
+    found = []
+    assert dates(watch(trigger, seconds=20.0, at_event=lambda: found.append(1), until=lambda: found)) == [ready]
+
+
+def test_no_report_is_passed_over_because_none_may_be_read(cos, rule, supervisor, variables, capsys):
+    rule(0)
+    cos.fault(action="GetObject", status=403, code="AccessDenied", times=None)
+    trigger = make_trigger()
+    assert watch(trigger, seconds=20.0, until=lambda: cos.faults()[0]["happened"] >= 2) == []
+    assert trigger.variable not in variables
+    said = capsys.readouterr().out
+    assert "cannot be watched, trying again" in said
+    assert "passed over" not in said
