@@ -112,8 +112,8 @@ def not_in_time(search: ReportSearch, *, timeout: float, last: str) -> COSInvent
         hint="COS does not say why it delivers no report. Check that the role COS_QcsRole exists and may write to the "
         "destination bucket, that this bucket is in the source bucket's region, that its lifecycle rules do not delete "
         "the report, and that the number of objects listed is not simply large. Then raise the time-out, or clear the "
-        "task that submits. For a periodic inventory, check that its rule is there and enabled, and leave the date "
-        "out: its time zone is not documented.",
+        "task that submits. For a periodic inventory, check that its rule is there and enabled, and that COS dates "
+        "a report of this day so: in which time zone is not documented.",
     )
 
 
