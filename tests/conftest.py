@@ -17,12 +17,14 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
 import pytest
+from airflow.sdk.execution_time import task_runner
 
 from airflow_provider_cosinv.cos import aio, caller, retry, shared_credentials
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
 from airflow_provider_cosinv.triggers import pacing
 from tests.support import cloud as played
+from tests.support.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from tests.system.postgres import PostgresServer
@@ -49,6 +51,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
     with PostgresServer(folder=tmp_path_factory.mktemp("postgres")) as server:
         yield server
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    """The other end of the triggerer, which keeps Airflow's Variables."""
+    supervisor = Supervisor()
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+    return supervisor
 
 
 @pytest.fixture

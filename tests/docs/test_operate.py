@@ -7,7 +7,6 @@ import json
 import re
 
 import pytest
-from airflow.sdk import Variable
 
 from airflow_provider_cosinv import exceptions
 from airflow_provider_cosinv.cos import answers, cam_errors, hints, operations
@@ -155,9 +154,6 @@ def watch_and_read(cos, monkeypatch, allow):
     rule = InventoryConfiguration(inventory_id="daily", destination=destination, schedule=Schedule(frequency="Daily"))
     COSInventoryHook().put_rule(bucket=SOURCE, configuration=rule)
     date = cos.deliver_rule(SOURCE, "daily")["date"]
-    kept = {}
-    monkeypatch.setattr(Variable, "get", lambda name, default=None: kept.get(name, default))
-    monkeypatch.setattr(Variable, "set", lambda name, value, **_: kept.update({name: value}))
     allow_only(cos, monkeypatch, allow)
     found = []
     for report in watch(make_trigger(since=date)):
@@ -169,10 +165,12 @@ def watch_and_read(cos, monkeypatch, allow):
     return found
 
 
+@pytest.mark.usefixtures("supervisor")
 def test_the_policy_of_the_watcher_is_enough(cos, monkeypatch):
     assert watch_and_read(cos, monkeypatch, list(permissions(WATCHER))) == [3]
 
 
+@pytest.mark.usefixtures("supervisor")
 @pytest.mark.parametrize("missing", list(permissions(WATCHER)))
 def test_no_action_of_the_watchers_policy_can_be_spared(cos, monkeypatch, capsys, missing):
     assert watch_and_read(cos, monkeypatch, [one for one in permissions(WATCHER) if one != missing]) == []
