@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +120,10 @@ def cloud(cos, monkeypatch, tmp_path):
         urllib.request.install_opener(None)
         shared_credentials.forget_credentials()
         yield services
+    # A renewal that began as its test ended would keep the proxies of this one for the next.
+    for thread in threading.enumerate():
+        if thread.name.startswith("cosinv-"):
+            thread.join(1)
     urllib.request.install_opener(None)
     shared_credentials.forget_credentials()
 
