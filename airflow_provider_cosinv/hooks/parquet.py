@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
@@ -35,7 +36,7 @@ def to_parquet(
     beside = f"cos://{report.bucket}/{report.manifest_key.rpartition('/')[0]}/parquet/"
     part = ResultFile(
         location=_in_folder(destination or beside, part_name(report, files)),
-        client=lambda: hook.client_for(source) if destination else hook.client_in(report.region),
+        client=cache(lambda: hook.client_for(source) if destination else hook.client_in(report.region)),
     )
     part.check()
     with hook.open_report(report, source.files, settings=settings) as table:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ class ResultFile:
     One file of a result.
 
     :param location: where it goes
-    :param client: makes the client of the bucket's region, where the place is a bucket
+    :param client: gives the client of the bucket's region, where the place is a bucket; the same each time
     :param options: of DuckDB's COPY, where that writes it
     """
 
@@ -103,6 +104,7 @@ def result_file(
             parameter="format",
             hint=f"Use one of {', '.join(_FORMATS)}.",
         )
-    file = ResultFile(location, client, _FORMATS[name])
+    # The connection is not asked for again behind hours of work.
+    file = ResultFile(location, cache(client), _FORMATS[name])
     file.check()
     return file

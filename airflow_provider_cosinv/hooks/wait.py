@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.definitions.asset import AssetRef
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 
 from airflow_provider_cosinv.assets.cos import create_asset
 from airflow_provider_cosinv.exceptions import (
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+
+log = logging.getLogger(__name__)
 
 #: How many polls long manifest and checksum may disagree: the report may be being rewritten.
 GRACE_POLLS = 3
@@ -132,7 +136,8 @@ def announce(manifest: Manifest, outlets: Iterable[Any], context: Context, *, jo
     """
     Say in the event of each asset that a task produces which report it is.
 
-    An alias gets an event of the inventory's folder, ``cos://bucket/prefix/appid/source/inventory id``.
+    An alias gets an event of the inventory's folder, ``cos://bucket/prefix/appid/source/inventory id``. A reference to
+    an Asset that no active DAG names gets none: Airflow makes no event of it either, and lets the task succeed.
 
     :param manifest: the report's
     :param outlets: the task's
@@ -142,7 +147,14 @@ def announce(manifest: Manifest, outlets: Iterable[Any], context: Context, *, jo
     about = about_report(manifest, job_id=job_id)
     for outlet in outlets:
         if isinstance(outlet, (Asset, AssetRef)):
-            context["outlet_events"][outlet].extra.update(about)
+            try:
+                event = context["outlet_events"][outlet]
+            except AirflowRuntimeError as error:
+                if error.error.error is not ErrorType.ASSET_NOT_FOUND:
+                    raise
+                log.warning("%s gets no event: no active DAG names this Asset", outlet)
+                continue
+            event.extra.update(about)
         elif isinstance(outlet, AssetAlias):
             folder = create_asset(bucket=manifest.bucket, key=manifest.inventory_folder)
             context["outlet_events"][outlet].add(folder, extra=about)

@@ -128,7 +128,7 @@ class DiffTable(Relation):
         :raises COSInventoryConfigurationError: where memory or disk is not enough
         """
         table = self._compared()
-        with self._explained():
+        with self.explained():
             connection = self.engine.connection
             (numbers,) = connection.execute(counts_sql(self.comparison, table)).fetchall()
             ((rows,),) = connection.execute(
@@ -159,7 +159,7 @@ class DiffTable(Relation):
 
     def _compared(self) -> str:
         if self._table is None:
-            with self._explained():
+            with self.explained():
                 groups = read_row_groups(self.engine.connection, [self.previous.paths, self.current.paths])
                 ranges = ["true"] if groups is None else key_ranges(groups, rows=self.rows_per_range)
                 files = [self._compare(condition) for condition in ranges]

@@ -16,6 +16,7 @@ from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
 from airflow_provider_cosinv.inventory.part_folders import TAKEN, with_folders
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
 from airflow_provider_cosinv.inventory.sql import identifier, literal
+from airflow_provider_cosinv.inventory.temporary_folder import may_pass
 
 _METADATA = "cos_inventory"
 
@@ -121,7 +122,7 @@ class PartsTable(Relation):
         if TAKEN & {column.lower() for column in self.columns}:
             return None
         connection = self.engine.connection
-        with self._explained():
+        with self.explained():
             rows = with_folders(connection, self.paths, depth=depth)
             if rows is None:
                 return None
@@ -157,6 +158,11 @@ class PartsTable(Relation):
         try:
             yield
         except duckdb.Error as error:
+            # Not the part's fault, and another try may find it gone.
+            may_go = isinstance(error, duckdb.IOException) and may_pass(str(error))
+            if may_go or isinstance(error, duckdb.OutOfMemoryException):
+                with self.explained():
+                    raise
             if source_error := self._source_error():
                 raise source_error from error
             raise COSInventoryConfigurationError(

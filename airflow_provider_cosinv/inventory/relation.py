@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.sql import identifier, literal
+from airflow_provider_cosinv.inventory.sql_errors import no_room, of_a_file, positioned
 
 #: An operator of a plan or a profile, as DuckDB explains it in JSON, with its children.
 Plan: TypeAlias = dict[str, Any]
@@ -24,7 +25,6 @@ Plan: TypeAlias = dict[str, Any]
 MAX_BYTES = 16 * 1024 * 1024
 
 _VIEW = "CREATE OR REPLACE TEMP VIEW cos_query AS\n"
-_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 # Of the types of a result, what JSON has no form for; all else is text.
 _ISO = "%Y-%m-%dT%H:%M:%S.%f+00:00"
 _NATIVE = re.compile(r"BOOLEAN|U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|FLOAT|DOUBLE|VARCHAR")
@@ -103,14 +103,14 @@ class Relation(ABC):
         :raises COSInventoryTransientError: where the disk of the temporary folder is full
         """
         plan = self._plan(sql)
-        with self._explained():
+        with self.explained():
             self._run(f"CREATE OR REPLACE TEMP TABLE cos_result AS FROM cos_query LIMIT {max_rows + 1}", plan)
         connection = self.engine.connection
         described = connection.execute("DESCRIBE cos_result").fetchall()
         names = tuple(str(column[0]) for column in described)
         readings = [_reading(str(column[0]), str(column[1])) for column in described]
         try:
-            with self._explained(), self.engine.in_order():
+            with self.explained(), self.engine.in_order():
                 self._check_size(readings, max_rows)
                 found = connection.execute(f"SELECT {', '.join(readings)} FROM cos_result").fetchall()
         finally:
@@ -158,7 +158,7 @@ class Relation(ABC):
         :raises COSInventoryTransientError: where the disk of the temporary folder is full
         """
         plan = self._plan(sql)
-        with self._explained():
+        with self.explained():
             answer = self._run(f"COPY (FROM cos_query) TO {literal(str(path))} ({options})", plan)
         return int(answer[0][0])
 
@@ -168,25 +168,27 @@ class Relation(ABC):
 
         self._prepare()
         connection = self.engine.connection
-        with self._explained(lines_before=0):
+        with self.explained(lines_before=0):
             statements = connection.extract_statements(sql)
         kinds = ", ".join(statement.type.name for statement in statements)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise COSInventoryConfigurationError(
                 f"One SELECT is wanted, this is: {kinds or 'nothing'}.", parameter="sql"
             )
-        with self._explained(lines_before=1):
+        with self.explained(lines_before=1):
             connection.execute(_VIEW + sql)
-        with self._explained():
+        with self.explained():
             ((_, plan),) = connection.execute("EXPLAIN (FORMAT JSON) FROM cos_query").fetchall()
         return {"children": json.loads(plan)}
 
     @contextmanager
-    def _explained(self, *, lines_before: int | None = None) -> Iterator[None]:
+    def explained(self, *, lines_before: int | None = None) -> Iterator[None]:
         """
         Turn DuckDB's errors into this package's.
 
         :param lines_before: of the statement, before the user's SQL; None where a line would not be one of it
+        :raises COSInventoryConfigurationError: where the SQL is wrong, or memory is not enough
+        :raises COSInventoryTransientError: where a disk is full, or fails
         """
         import duckdb
 
@@ -195,7 +197,7 @@ class Relation(ABC):
         except duckdb.OutOfMemoryException as error:
             # What memory does not hold is written to the disk, up to the room that there was.
             if "max_temp_directory_size" in str(error):
-                raise _no_room(error) from error
+                raise no_room(error) from error
             raise COSInventoryConfigurationError(
                 f"DuckDB has not enough memory for this query: {error}",
                 parameter="memory_limit",
@@ -205,32 +207,13 @@ class Relation(ABC):
             if source_error := self._source_error():
                 raise source_error from error
             if isinstance(error, duckdb.IOException):
-                # The SQL does not know the folder: only its disk can be at fault.
-                if self.engine.folder.name in str(error):
-                    raise _no_room(error) from error
-                raise COSInventoryConfigurationError(
-                    f"DuckDB could not read or write a file. {error}", hint="Check the paths in the SQL."
-                ) from error
-            text = _positioned(str(error), lines_before)
+                raise of_a_file(error, folder=self.engine.folder) from error
+            text = positioned(str(error), lines_before=lines_before)
             raise COSInventoryConfigurationError(
                 f"The SQL is wrong. {text}",
                 parameter="sql",
                 hint=f"The table {self.name} has the columns {', '.join(map(identifier, self.columns))}.",
             ) from error
-
-
-def _no_room(error: Exception) -> COSInventoryTransientError:
-    return COSInventoryTransientError(
-        f"DuckDB could not use its temporary folder: {error}",
-        parameter="temp_directory",
-        hint="Make room on the disk of temp_directory, or give it another.",
-    )
-
-
-def _positioned(text: str, lines_before: int | None) -> str:
-    if lines_before is None:
-        return text.partition("\n\nLINE ")[0]
-    return _LINE.sub(lambda line: f"LINE {int(line[1]) - lines_before}:", text)
 
 
 def _jsonable(value: Any, *, is_nested: bool) -> Any:

@@ -24,6 +24,7 @@ from airflow_provider_cosinv.inventory.relation import Relation
 from airflow_provider_cosinv.inventory.selection_csv import packed_pieces
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 from airflow_provider_cosinv.inventory.table_columns import TableColumn, table_columns
+from airflow_provider_cosinv.inventory.temporary_folder import writing_there
 
 _ROWS_PER_FILE = 1_000_000
 # Rows that these columns cannot tell apart are written in any order.
@@ -101,6 +102,7 @@ def write_inventory(
     :param rows_per_file: of a data file, at most
     :raises COSInventoryConfigurationError: where a parameter is wrong
     :raises COSInventoryCorruptReportError: where what was read is not what the report says
+    :raises COSInventoryTransientError: where the disk of the temporary folder is full
     """
     if rows_per_file < 1:
         raise COSInventoryConfigurationError(f"{rows_per_file} rows make no file.", parameter="rows_per_file")
@@ -122,26 +124,29 @@ def write_inventory(
     (folder / root / place.date).mkdir(parents=True, exist_ok=True)
     connection = relation.engine.connection
     files: list[DataFile] = []
-    for packed, size, md5 in packed_pieces(connection, stage, chosen, rows_per_piece=rows_per_file):
-        # Two pieces may be the same where a row stands twice, but two files may not.
-        name = hashlib.md5(f"{len(files)} {md5}".encode(), usedforsecurity=False).hexdigest()
-        files.append(DataFile(key=f"{root}/{name}.csv.gz", size=size, md5=md5))
-        shutil.move(packed, folder / files[-1].key)
+    with relation.explained(), writing_there():
+        for packed, size, md5 in packed_pieces(connection, stage, chosen, rows_per_piece=rows_per_file):
+            # Two pieces may be the same where a row stands twice, but two files may not.
+            name = hashlib.md5(f"{len(files)} {md5}".encode(), usedforsecurity=False).hexdigest()
+            files.append(DataFile(key=f"{root}/{name}.csv.gz", size=size, md5=md5))
+            shutil.move(packed, folder / files[-1].key)
+        total = _bytes(relation, stage)
     described = {
         "sourceAppid": source.appid,
         "sourceBucket": source.name,
         "destinationAppid": destination.appid,
         "destinationBucket": destination.name,
         "fileFormat": "CSV",
-        **_numbers(report, rows, _bytes(relation, stage)),
+        **_numbers(report, rows, total),
         "fileSchema": ", ".join(column.source for column in chosen),
         "files": [{"key": file.key, "size": str(file.size), "md5Checksum": file.md5} for file in files],
     }
     stage.unlink()
     body = json.dumps(described, indent=1, ensure_ascii=False).encode()
     checksum = hashlib.md5(body, usedforsecurity=False).hexdigest()
-    (folder / key).write_bytes(body)
-    (folder / checksum_key(root, place.date)).write_text(checksum)
+    with writing_there():
+        (folder / key).write_bytes(body)
+        (folder / checksum_key(root, place.date)).write_text(checksum)
     # Read back as anybody would: what this package does not take must not be published.
     manifest = parse_manifest(body, bucket=place.bucket, region=report.region, key=key, checksum=checksum)
     names = [*(file.key for file in files), key, checksum_key(root, place.date)]

@@ -16,6 +16,7 @@ from airflow_provider_cosinv.inventory.plan import fields_scanned, scans
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 from airflow_provider_cosinv.inventory.table_columns import DECODE_KEY_MACRO, NOT_SURE, TableColumn, table_columns
+from airflow_provider_cosinv.inventory.temporary_folder import writing_there
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,6 +82,7 @@ class ReportTable(Relation):
         :return: rows
         :raises COSInventoryCorruptReportError: where what was read is not what the report says; the file is to be
             thrown away
+        :raises COSInventoryTransientError: where the disk of the temporary folder is full
         """
         reader = self._reader(self._columns, decodes_keys=True)
         from airflow_provider_cosinv.inventory.part_writer import PartWriter
@@ -88,6 +90,7 @@ class ReportTable(Relation):
         self._check_names()
         origin = PartOrigin.of(self.report, self.files)
         with (
+            writing_there(),
             self._feed(reader) as feed,
             PartWriter(path, columns=self._columns, schema=reader.schema, origin=origin) as writer,
         ):

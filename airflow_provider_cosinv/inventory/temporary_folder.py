@@ -26,6 +26,12 @@ MAY_PASS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno
 
 # A folder is locked as soon as it is made: within this, one without a lock may be on its way there.
 _SECONDS_TO_LOCK = 60
+_MAY_PASS_TEXTS = tuple(map(os.strerror, MAY_PASS))
+
+
+def may_pass(text: str) -> bool:
+    """Return whether a text, such as DuckDB's of an error, tells of one of :data:`MAY_PASS`."""
+    return any(known in text for known in _MAY_PASS_TEXTS)
 
 
 @contextmanager
@@ -63,6 +69,25 @@ def temporary_folder(parent: str | None) -> Iterator[Path]:
             os.close(lock)
 
 
+@contextmanager
+def writing_there() -> Iterator[None]:
+    """
+    Write files to a temporary folder.
+
+    :raises COSInventoryTransientError: where its disk is full, or fails
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in MAY_PASS:
+            raise
+        raise COSInventoryTransientError(
+            f"A file cannot be written to the temporary folder: {error}.",
+            parameter="temp_directory",
+            hint="Make room on the disk of temp_directory, or give it another.",
+        ) from error
+
+
 def _locked(folder: Path) -> int | None:
     """Lock a folder; return what to close in the end, None where it cannot be locked."""
     try:
@@ -87,9 +112,14 @@ def _remove_left_behind(place: Path, prefix: str) -> None:
             shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(lock)
-        log.info("Removed the temporary folder %s, which a task that was killed had left", folder)
+        if not folder.exists():
+            log.info("Removed the temporary folder %s, which a task that was killed had left", folder)
 
 
 def _may_be_left(folder: Path) -> bool:
-    found = folder.lstat()
+    try:
+        found = folder.lstat()
+    except OSError:
+        # Its task has just ended.
+        return False
     return found.st_uid == os.getuid() and time.time() - found.st_mtime > _SECONDS_TO_LOCK

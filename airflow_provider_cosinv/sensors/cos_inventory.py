@@ -39,7 +39,7 @@ from airflow_provider_cosinv.hooks.wait import (
     no_answer,
     not_in_time,
 )
-from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
+from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id, check_region
 from airflow_provider_cosinv.inventory.job import InventoryJob
 from airflow_provider_cosinv.inventory.layout import check_date, report_dates, report_prefixes
 from airflow_provider_cosinv.inventory.manifest import Manifest
@@ -325,7 +325,8 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
         destination = str(BucketName.parse(self.destination_bucket or self.bucket, parameter="destination_bucket"))
         return ReportSearch(
             bucket=destination,
-            region=self.hook.settings.region,
+            # Where it is given, the connection is not needed yet: one that cannot be read now is part of the wait.
+            region=check_region(self.region) if self.region else self.hook.settings.region,
             prefixes=report_prefixes(self.destination_prefix, self.bucket, check_inventory_id(self.inventory_id)),
             dates=(check_date(self.date),) if self.date else _dates_of_run(context),
         )

@@ -15,6 +15,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryPermissionError,
 )
 from airflow_provider_cosinv.hooks import filesystem
+from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.inventory.manifest import Manifest
@@ -69,6 +70,28 @@ def test_a_part_that_cos_refuses_is_an_error_of_cos_at_whatever_it_is_read_for(c
     with hook.open_parts(parts) as table, pytest.raises(COSInventoryPermissionError) as caught:
         table.fetch(COUNT, max_rows=1)
     assert caught.value.code == "AccessDenied"
+
+
+@pytest.mark.usefixtures("impatient_retries")
+@pytest.mark.parametrize("work", ["to_parquet", "query", "diff"])
+def test_work_that_is_done_is_published_though_the_connection_cannot_be_read_any_more(cos, manifest, work):
+    class Hook(COSInventoryHook):
+        @classmethod
+        def get_connection(cls, conn_id):
+            if cos.faults()[0]["seen"]:
+                raise AirflowNotFoundException
+            return super().get_connection(conn_id)
+
+    # To see that data files are read; the next try gets them.
+    cos.fault(action="GetObject", key=r"\.csv\.gz$", status=503, times=1)
+    calls = {
+        "to_parquet": lambda hook: hook.to_parquet(manifest),
+        "query": lambda hook: hook.query(sql=COUNT, manifest=manifest, destination=f"cos://{DESTINATION}/n.csv"),
+        "diff": lambda hook: hook.diff(previous=None, current=manifest, destination=f"cos://{DESTINATION}/d.csv"),
+    }
+    written = calls[work](Hook())
+    assert cos.faults()[0]["seen"]
+    assert written["path"].partition(f"cos://{DESTINATION}/")[2] in cos.keys(DESTINATION)
 
 
 class TestRegion:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
+from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryTransientError
 from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
 from tests.inventory.odd_rows import COLUMNS, REFUSED, VALUES, line_of
 from tests.inventory.tables import in_any_order, opened, some_rows, table_of
@@ -65,6 +65,14 @@ def test_a_part_of_what_is_wrong_is_an_error(tmp_path: Path, body: bytes) -> Non
     with opened([BODIES[0], body]) as table, pytest.raises(COSInventoryCorruptReportError) as raised:
         table.save_part(tmp_path / "part.parquet")
     assert raised.value.key == "reports/1.csv.gz"
+
+
+def test_a_full_disk_may_pass(tmp_path: Path) -> None:
+    path = tmp_path / "part.parquet"
+    path.symlink_to("/dev/full")
+    with opened(BODIES, rows=2 * ROWS) as table, pytest.raises(COSInventoryTransientError, match="No space") as raised:
+        table.save_part(path)
+    assert raised.value.parameter == "temp_directory"
 
 
 def test_a_part_with_other_rows_than_the_manifest_says_is_an_error(tmp_path: Path) -> None:

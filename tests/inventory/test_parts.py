@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
+import os
+import resource
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
+    COSInventoryCorruptReportError,
+    COSInventoryTransientError,
+)
 from airflow_provider_cosinv.inventory import Manifest
 from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
 from airflow_provider_cosinv.inventory.parts import PartOrigin, PartsTable
@@ -73,6 +80,25 @@ def refusal(table: PartsTable) -> COSInventoryConfigurationError:
         table.fetch("FROM inventory", max_rows=100)
     assert raised.value.parameter == "parts"
     return raised.value
+
+
+def test_a_disk_that_fails_may_pass(engine: Engine, parts: list[str]) -> None:
+    table = PartsTable(engine=engine, paths=parts)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(used, before[0]), before[1]))
+    holders = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                holders.append(os.dup(0))  # the numbers that are free below
+        with pytest.raises(COSInventoryTransientError, match="Too many open files"):
+            table.fetch("FROM inventory", max_rows=100)
+    finally:
+        for holder in holders:
+            os.close(holder)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert len(table.fetch("FROM inventory", max_rows=100).rows) == 30
 
 
 def test_a_missing_part_is_told_unless_it_is_meant(engine: Engine, parts: list[str]) -> None:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 from airflow_provider_cosinv.inventory import Manifest, parse_manifest
 from airflow_provider_cosinv.inventory.datafile import read_records
 from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
@@ -223,6 +223,21 @@ def test_without_isal_the_files_are_packed_by_zlib(
     monkeypatch.setitem(sys.modules, "isal.igzip", None)
 
     assert len(read(select(engine, tmp_path, ROWS), tmp_path)) == 4
+
+
+@pytest.mark.parametrize("name", ["selection.parquet", "selection.csv", "selection.csv.gz"])
+def test_a_full_disk_may_pass(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(Engine, "new_file", lambda self, name: self.folder / name)
+    full = engine.folder / name
+    full.symlink_to("/dev/full")
+    try:
+        with pytest.raises(COSInventoryTransientError, match="No space left") as raised:
+            select(engine, tmp_path, ROWS)
+    finally:
+        full.unlink(missing_ok=True)
+        for left in engine.folder.glob("selection.*"):
+            left.unlink()
+    assert raised.value.parameter == "temp_directory"
 
 
 @pytest.mark.parametrize(

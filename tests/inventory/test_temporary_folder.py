@@ -91,6 +91,17 @@ def test_a_link_of_that_name_is_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "file").exists()
 
 
+def test_one_that_vanishes_meanwhile_keeps_none_behind_it_from_being_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, left = (tmp_path / f"cos-inventory-{socket.gethostname()}-{name * 8}" for name in "ab")
+    left.mkdir()
+    age(left)
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter([gone, left]))
+    with temporary_folder(str(tmp_path)):
+        assert not left.exists()
+
+
 @pytest.mark.parametrize(
     ("number", "error"),
     [(errno.ENOSPC, COSInventoryTransientError), (errno.EACCES, COSInventoryConfigurationError)],

@@ -8,12 +8,16 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings, ReportDialect
 from airflow_provider_cosinv.exceptions import COSInventoryTransientError
 from airflow_provider_cosinv.hooks.airflow_exceptions import (
     AirflowFailException,
+    AirflowRescheduleException,
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferralTimeout,
@@ -174,6 +178,35 @@ def test_a_reference_to_an_asset_gets_the_same_event(cos, monkeypatch, known):
     assert (extra["manifest_key"], extra["job_id"]) == (manifest["manifest_key"], job["job_id"])
 
 
+class Answers:
+    """The supervisor of a task, which has one answer to what is asked of assets."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def send(self, _):
+        return ErrorResponse(error=self.error)
+
+
+@pytest.mark.parametrize("mode", ["poke", "deferrable"])
+def test_a_reference_that_no_dag_resolves_gets_no_event_and_fails_no_wait(cos, monkeypatch, caplog, mode):
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Answers(ErrorType.ASSET_NOT_FOUND), raising=False)
+    context = make_context(outlet_events=OutletEventAccessors())
+    job = submit()
+    outlets = [Asset.ref(name="nobody's"), Asset("reports", f"cos://{DESTINATION}/inv")]
+    assert run_task(lambda: make_sensor(mode, job=job, outlets=outlets), context).result["matched_objects"] == 3
+    assert context["outlet_events"][outlets[1]].extra["job_id"] == job["job_id"]
+    assert [record.levelname for record in caplog.records if "nobody's" in record.getMessage()] == ["WARNING"]
+
+
+def test_a_reference_that_airflow_cannot_look_up_now_is_left_to_the_retries(cos, monkeypatch):
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Answers(ErrorType.API_SERVER_ERROR), raising=False)
+    context = make_context(outlet_events=OutletEventAccessors())
+    job = submit()
+    with pytest.raises(AirflowRuntimeError):
+        run_task(lambda: make_sensor("poke", job=job, outlets=[Asset.ref(name="reports")]), context)
+
+
 @pytest.mark.parametrize(
     ("parameters", "parameter"),
     [
@@ -213,6 +246,21 @@ def test_a_connection_that_is_deleted_for_good_is_told_when_the_time_is_over(cos
     context["ti"].first_reschedule = datetime.now(timezone.utc) - timedelta(hours=1)
     with pytest.raises(AirflowSensorTimeout, match="last seen: no answer: There is no connection 'nowhere'"):
         make_sensor("reschedule", job=submit(), cos_conn_id="nowhere").execute(context)
+
+
+@pytest.mark.parametrize("mode", ["reschedule", "deferrable"])
+def test_with_a_region_a_wait_for_a_bucket_goes_on_without_the_connection(cos, mode):
+    context = make_context()
+    context["ti"].first_reschedule = datetime.now(timezone.utc) - timedelta(minutes=1)
+    wanted = {"bucket": SOURCE, "inventory_id": "x", "region": "ap-guangzhou", "timeout": 3600}
+    sensor = make_sensor(mode, cos_conn_id="nowhere", poke_interval=60, **wanted)
+    if mode == "reschedule":
+        with pytest.raises(AirflowRescheduleException):
+            sensor.execute(context)
+        return
+    found = {"outcome": "found", "manifest_key": "x/manifest.json", "checksum": "0" * 32}
+    with pytest.raises(TaskDeferred):
+        sensor.resume_execution("execute_complete", {"event": {**found, "deadline": time.time() + 60}}, context)
 
 
 def test_a_value_beside_the_job_may_repeat_it_but_not_contradict_it(cos):
