@@ -54,10 +54,9 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-# tests/system needs servers and a browser: make system. Of two processes one begins with the tests of tests/airflow, which
-# mostly wait for a real Airflow, and the other runs what there is beside it.
+# tests/system needs servers and a browser: make system.
 unit: $(READY)
-	$(BIN)/python -m pytest --ignore=tests/system --numprocesses=2 --dist=loadgroup
+	$(BIN)/python -m pytest --ignore=tests/system
 
 # With --quiet it would not count warnings. The variable spares a page of notices about other tools.
 docs: $(READY)

@@ -26,13 +26,6 @@ TEMPORARY_KEY = "another-key-that-nobody-may-print"
 TOKEN = "a-token-that-nobody-may-print"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all tests of this folder where two share the work: there is one Airflow for them."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("airflow"))
-
-
 @pytest.fixture(scope="session")
 def airflow_dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DAGs folder with the examples and the DAGs of these tests."""
