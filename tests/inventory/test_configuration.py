@@ -24,6 +24,10 @@ NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)
 class Nowhere(tzinfo):
     """A zone that does not know its offset: a time in it is naive."""
 
+    def __repr__(self) -> str:
+        # Part of a test's name, which is the same in each process.
+        return "Nowhere()"
+
     def utcoffset(self, _: datetime | None) -> None:
         return None
 
