@@ -122,7 +122,7 @@ def cloud(cos, monkeypatch, tmp_path):
         yield services
     # A renewal that began as its test ended would keep the proxies of this one for the next.
     for thread in threading.enumerate():
-        if thread.name.startswith("cosinv-"):
+        if thread.name.startswith("cos-inventory-credentials-"):
             thread.join(1)
     urllib.request.install_opener(None)
     shared_credentials.forget_credentials()

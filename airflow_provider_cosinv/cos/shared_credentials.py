@@ -111,7 +111,10 @@ class SharedCredentials:
                 # One that does not end, as in a process that was forked meanwhile, is given up.
                 self._ask_again = time.monotonic() + 2 * self._source.timeout
                 threading.Thread(
-                    target=self._renew, args=(self._renewal,), name=f"cosinv-{self._source.kind}", daemon=True
+                    target=self._renew,
+                    args=(self._renewal,),
+                    name=f"cos-inventory-credentials-{self._source.kind}",
+                    daemon=True,
                 ).start()
             return self._renewal
 
