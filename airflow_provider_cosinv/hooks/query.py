@@ -13,10 +13,13 @@ from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
 from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.inventory.queries import ready_query
-from airflow_provider_cosinv.inventory.relation import Relation
+from airflow_provider_cosinv.inventory.relation import MAX_BYTES, Relation
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.hooks.table_calls import TableCalls
+
+# Not even a byte a row would be left of what a task may return.
+_MOST_ROWS = MAX_BYTES
 
 
 class Question:
@@ -99,5 +102,9 @@ def open_source(
 
 
 def _check_max_rows(max_rows: int) -> None:
-    if isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 1:
-        raise COSInventoryConfigurationError(f"{max_rows!r} is no number of rows above zero.", parameter="max_rows")
+    if isinstance(max_rows, bool) or not isinstance(max_rows, int) or not 1 <= max_rows <= _MOST_ROWS:
+        raise COSInventoryConfigurationError(
+            f"{max_rows!r} is no number of rows from 1 to {_MOST_ROWS}.",
+            parameter="max_rows",
+            hint="Give a whole number, such as 1000; what is written to a destination has no limit.",
+        )

@@ -79,9 +79,11 @@ def make_readable(
     engine.connection.register_filesystem(filesystem)
 
     def source_error() -> Exception | None:
-        if filesystem.error is None or isinstance(filesystem.error, Exception):
-            return filesystem.error
+        # It is why this statement failed, and not why the next one will.
+        error, filesystem.error = filesystem.error, None
+        if error is None or isinstance(error, Exception):
+            return error
         # The task's time is over, or somebody stopped it: that is no failed query.
-        raise filesystem.error
+        raise error
 
     return source_error

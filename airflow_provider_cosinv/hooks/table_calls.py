@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_cosinv.hooks.comparison import Report, compare
-from airflow_provider_cosinv.hooks.lineage import Place, parts_places, was_read
+from airflow_provider_cosinv.hooks.lineage import Place, was_read
 from airflow_provider_cosinv.hooks.parquet import to_parquet
 from airflow_provider_cosinv.hooks.query import Question, answer
 from airflow_provider_cosinv.hooks.selection import write_selection
@@ -73,20 +73,22 @@ class TableCalls(BaseHook):
         return open_report(self.client_in(report.region), report, files, settings or EngineSettings())
 
     def open_parts(
-        self, paths: Sequence[str], *, settings: EngineSettings | None = None, allow_partial: bool = False
+        self, parts: Parts, *, settings: EngineSettings | None = None, allow_partial: bool = False
     ) -> AbstractContextManager[PartsTable]:
         """
         Open the Parquet parts of one report as the table ``inventory``, for SQL; needs the extra ``table``.
 
-        :param paths: that COSInventoryToParquetOperator wrote: ``cos://bucket/key``, in the hook's region, or local
+        :param parts: what :meth:`to_parquet` returned, of all batches, or the paths of it: ``cos://bucket/key``, in the
+            hook's region, or local
         :param settings: memory, threads and temporary folder
         :param allow_partial: take some parts of a report, too; else one that is missing is an error
         :return: a context manager of the table
         :raises COSInventoryConfigurationError: where the extra is missing, or a setting is wrong
         """
-        for place in parts_places(paths):
+        source = PartsSource.of(parts)
+        for place in source.places:
             was_read(self, place)
-        return open_parts(self.get_conn, paths, settings or EngineSettings(), allow_partial=allow_partial)
+        return open_parts(self.get_conn, source.paths, settings or EngineSettings(), allow_partial=allow_partial)
 
     def to_parquet(
         self,

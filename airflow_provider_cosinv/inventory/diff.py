@@ -18,7 +18,7 @@ from airflow_provider_cosinv.inventory.diff_sql import (
 )
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.relation import Relation
-from airflow_provider_cosinv.inventory.sql import literal
+from airflow_provider_cosinv.inventory.sql import exactly, literal, parquet_table
 
 # With two threads and keys of 75 characters they are compared in 150 MB.
 _ROWS_PER_RANGE = 500_000
@@ -33,7 +33,7 @@ class DiffSide:
     columns that :class:`Comparison` names are enough.
 
     :param columns: of the table
-    :param paths: of the parts, as DuckDB opens them
+    :param paths: of the parts: local ones, or URLs of a file system that DuckDB was given
     """
 
     columns: tuple[str, ...]
@@ -42,7 +42,7 @@ class DiffSide:
     @property
     def table(self) -> str:
         """SQL of the table."""
-        return f"read_parquet([{', '.join(map(literal, self.paths))}])"
+        return parquet_table(self.paths)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,8 @@ class DiffCounts:
     :param added: keys only in the current report
     :param removed: keys only in the previous report
     :param changed: keys in both, with another size, ETag or storage class
-    :param unchanged: rows of the current report that are neither added nor changed
+    :param unchanged: rows of the current report, less what was added and changed; where it has a key twice, the other
+        row of it counts here
     :param added_bytes: size of what was added; this and the next two are None where sizes are not compared
     :param removed_bytes: size of what was removed
     :param grown_bytes: by which what was changed has grown; negative where it has shrunk
@@ -133,7 +134,7 @@ class DiffTable(Relation):
             (numbers,) = connection.execute(counts_sql(self.comparison, table)).fetchall()
             ((rows,),) = connection.execute(
                 "SELECT coalesce(sum(num_rows), 0)::BIGINT FROM parquet_file_metadata(?)",
-                [list(self.current.paths)],
+                [list(map(exactly, self.current.paths))],
             ).fetchall()
         added, removed, changed, added_bytes, removed_bytes, grown_bytes = numbers
         return DiffCounts(
@@ -186,4 +187,4 @@ class DiffTable(Relation):
 
 
 def _parquet(files: Sequence[Path]) -> str:
-    return f"read_parquet([{', '.join(literal(str(file)) for file in files)}])"
+    return parquet_table(map(str, files))

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_cosinv.inventory.sql import literal
+from airflow_provider_cosinv.inventory.sql import exactly, literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -52,7 +52,7 @@ def read_row_groups(connection: DuckDBPyConnection, reports: Sequence[Sequence[s
         groups = connection.execute(
             "SELECT row_group_num_rows, stats_min_value, stats_max_value FROM parquet_metadata(?)"
             " WHERE path_in_schema = 'Key' AND row_group_num_rows > 0",
-            [list(paths)],
+            [list(map(exactly, paths))],
         ).fetchall()
         found += [RowGroup(side, *group) for group in groups]
     return None if any(None in group for group in found) else found

@@ -134,6 +134,8 @@ def open_engine(settings: EngineSettings) -> Iterator[Engine]:
             "temp_directory": str(folder / "spill"),
             # Keeping an order takes memory.
             "preserve_insertion_order": False,
+            # SELECT * FROM sql would find a variable of that name in this package.
+            "python_enable_replacements": False,
             # Nothing is fetched from elsewhere.
             "autoinstall_known_extensions": False,
         }

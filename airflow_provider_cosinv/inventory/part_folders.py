@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_cosinv.inventory.query_source import prefix_of
-from airflow_provider_cosinv.inventory.sql import literal
+from airflow_provider_cosinv.inventory.sql import exactly, literal, parquet_table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -57,7 +57,7 @@ def with_folders(connection: DuckDBPyConnection, paths: Sequence[str], *, depth:
     :return: None where it would not pay
     """
     pieces = list(_pieces(connection, paths, depth))
-    # DuckDB would look for what a name stands for once more, and might find another part.
+    # DuckDB may write a path in another way, and what it calls it would be looked for once more.
     if not {piece.path for piece in pieces} <= set(paths):
         return None
     looks = _few_looks(pieces)
@@ -108,7 +108,7 @@ def _pieces(connection: DuckDBPyConnection, paths: Sequence[str], depth: int) ->
     groups = connection.execute(
         "SELECT file_name, row_group_num_rows, stats_min_value, stats_max_value, stats_null_count"
         " FROM parquet_metadata(?) WHERE path_in_schema = 'Key' ORDER BY file_name, row_group_id",
-        [list(paths)],
+        [list(map(exactly, paths))],
     ).fetchall()
     for path, of_part in groupby(groups, key=lambda group: group[0]):
         start = 0
@@ -134,10 +134,9 @@ def _some_rows(path: str, pieces: Sequence[Piece], value: str) -> str:
     numbers = " OR ".join(f"(file_row_number >= {piece.start} AND file_row_number < {piece.end})" for piece in pieces)
     return (
         f"SELECT * EXCLUDE (file_row_number), {value} AS {FOLDERS}"
-        f" FROM read_parquet({literal(path)}, file_row_number => true) WHERE {numbers}"
+        f" FROM {parquet_table([path], row_numbers=True)} WHERE {numbers}"
     )
 
 
 def _all_rows(pieces: Sequence[Piece], value: str) -> str:
-    paths = ", ".join(literal(path) for path in dict.fromkeys(piece.path for piece in pieces))
-    return f"SELECT *, {value} AS {FOLDERS} FROM read_parquet([{paths}])"
+    return f"SELECT *, {value} AS {FOLDERS} FROM {parquet_table(dict.fromkeys(piece.path for piece in pieces))}"

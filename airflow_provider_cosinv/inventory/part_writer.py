@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet
 
-from airflow_provider_cosinv.inventory.parts import PartOrigin
+from airflow_provider_cosinv.inventory.part_origin import PartOrigin
 from airflow_provider_cosinv.inventory.table_columns import Kind, TableColumn
 
 if TYPE_CHECKING:

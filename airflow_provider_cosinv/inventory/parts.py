@@ -3,63 +3,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory.engine import Engine
-from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
 from airflow_provider_cosinv.inventory.part_folders import TAKEN, with_folders
+from airflow_provider_cosinv.inventory.part_origin import ORIGIN, PartOrigin
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
-from airflow_provider_cosinv.inventory.sql import identifier, literal
+from airflow_provider_cosinv.inventory.sql import exactly, identifier, parquet_table
 from airflow_provider_cosinv.inventory.temporary_folder import may_pass
-
-_METADATA = "cos_inventory"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartOrigin:
-    """
-    What a Parquet part was made of. It stands in the part's own metadata.
-
-    :param bucket: full name of the bucket that holds the report
-    :param source_bucket: full name of the bucket that was listed
-    :param manifest_key: key of the manifest
-    :param checksum: MD5 of the manifest, 32 hex digits
-    :param matched_objects: rows of the whole report; None in a manifest of the first generation
-    :param report_files: data files of the whole report
-    :param files: keys of the data files of this part
-    """
-
-    bucket: str
-    source_bucket: str
-    manifest_key: str
-    checksum: str
-    matched_objects: int | None
-    report_files: int
-    files: tuple[str, ...]
-
-    @classmethod
-    def of(cls, report: Manifest, files: Iterable[DataFile]) -> PartOrigin:
-        """Return the origin of a part."""
-        return cls(
-            bucket=report.bucket,
-            source_bucket=report.source_bucket,
-            manifest_key=report.manifest_key,
-            checksum=report.checksum,
-            matched_objects=report.matched_objects,
-            report_files=len(report.files),
-            files=tuple(file.key for file in files),
-        )
-
-    def as_metadata(self) -> dict[str, str]:
-        """Return the key and the text that stand in a part's metadata."""
-        text = json.dumps({**vars(self), "files": list(self.files)}, ensure_ascii=False, separators=(",", ":"))
-        return {_METADATA: text}
 
 
 class PartsTable(Relation):
@@ -67,7 +23,7 @@ class PartsTable(Relation):
     The Parquet parts of one report as a table.
 
     :param engine: where it lives
-    :param paths: of the parts, as DuckDB opens them
+    :param paths: of the parts: local ones, or URLs of a file system that DuckDB was given
     :param name: of the table
     :param allow_partial: take some parts of a report, too
     :param source_error: tells, after DuckDB failed, whether a path could not be read, and why
@@ -107,11 +63,10 @@ class PartsTable(Relation):
         origin = _together(origins)
         if not self.allow_partial:
             self._check_whole(origin)
-        paths = f"[{', '.join(map(literal, self.paths))}]"
         connection = self.engine.connection
         with self._reading("The parts"):
             connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW {identifier(self.name)} AS SELECT * FROM read_parquet({paths})"
+                f"CREATE OR REPLACE TEMP VIEW {identifier(self.name)} AS SELECT * FROM {parquet_table(self.paths)}"
             )
             described = connection.execute(f"DESCRIBE {identifier(self.name)}").fetchall()
         self._columns = tuple(str(column[0]) for column in described)
@@ -147,7 +102,9 @@ class PartsTable(Relation):
             )
         doubled = [path for path, times in Counter(self.paths).items() if times > 1]
         if doubled:
-            raise COSInventoryConfigurationError(f"{doubled[0]} is named twice.", parameter="parts")
+            raise COSInventoryConfigurationError(
+                f"{doubled[0]} is named twice.", parameter="parts", hint="Name each part once."
+            )
         return {path: self._origin(path) for path in self.paths}
 
     @contextmanager
@@ -165,18 +122,32 @@ class PartsTable(Relation):
                     raise
             if source_error := self._source_error():
                 raise source_error from error
+            # Without the statement, which is none of the user's.
+            reason = str(error).partition("\n\nLINE ")[0]
             raise COSInventoryConfigurationError(
-                f"{what} cannot be read as Parquet: {error}",
+                f"{what} cannot be read as Parquet: {reason}",
                 parameter="parts",
                 hint="Run the task that writes it again.",
             ) from error
 
     def _origin(self, path: str) -> PartOrigin:
+        if path.endswith(".csv.gz"):
+            raise COSInventoryConfigurationError(
+                f"{path} is a data file of a report, not a part that was made of it.",
+                parameter="parts",
+                hint="Pass the report's manifest in place of parts.",
+            )
+        if _is_missing(path):
+            raise COSInventoryConfigurationError(
+                f"There is no file {path}.",
+                parameter="parts",
+                hint="Run the task that writes it again; or write parts to COS, where each worker finds them.",
+            )
         with self._reading(path):
             found = self.engine.connection.execute(
-                "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?", [path, _METADATA]
+                "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?", [exactly(path), ORIGIN]
             ).fetchall()
-        origin = _origin_from(found[0][0]) if len(found) == 1 else None
+        origin = PartOrigin.read(found[0][0]) if len(found) == 1 else None
         if origin is None:
             raise COSInventoryConfigurationError(
                 f"{path} does not say which report it was made of.",
@@ -197,10 +168,9 @@ class PartsTable(Relation):
             )
         if origin.matched_objects is None:
             return
-        paths = f"[{', '.join(map(literal, self.paths))}]"
         with self._reading("The parts"):
             ((rows,),) = self.engine.connection.execute(
-                f"SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata({paths})"
+                "SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata(?)", [list(map(exactly, self.paths))]
             ).fetchall()
         if rows != origin.matched_objects:
             raise COSInventoryCorruptReportError(
@@ -211,16 +181,18 @@ class PartsTable(Relation):
             )
 
 
-def _origin_from(text: str) -> PartOrigin | None:
+def _is_missing(path: str) -> bool:
+    """Return whether there is no such local file."""
+    if "://" in path:
+        return False
     try:
-        data = json.loads(text)
-        origin = PartOrigin(**{**data, "files": tuple(data["files"])})
-    except (ValueError, TypeError, KeyError):
-        return None
-    texts = (origin.bucket, origin.source_bucket, origin.manifest_key, origin.checksum, *origin.files)
-    numbers = (origin.report_files, origin.matched_objects or 0)
-    is_one = all(isinstance(text, str) for text in texts) and all(isinstance(number, int) for number in numbers)
-    return origin if is_one else None
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        # DuckDB will tell.
+        return False
+    return False
 
 
 def _together(origins: Mapping[str, PartOrigin]) -> PartOrigin:

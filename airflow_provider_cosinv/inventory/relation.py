@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 from airflow_provider_cosinv.inventory.sql_errors import no_room, of_a_file, positioned
+from airflow_provider_cosinv.inventory.values import jsonable, reading
 
 #: An operator of a plan or a profile, as DuckDB explains it in JSON, with its children.
 Plan: TypeAlias = dict[str, Any]
@@ -25,10 +25,8 @@ Plan: TypeAlias = dict[str, Any]
 MAX_BYTES = 16 * 1024 * 1024
 
 _VIEW = "CREATE OR REPLACE TEMP VIEW cos_query AS\n"
-# Of the types of a result, what JSON has no form for; all else is text.
-_ISO = "%Y-%m-%dT%H:%M:%S.%f+00:00"
-_NATIVE = re.compile(r"BOOLEAN|U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|FLOAT|DOUBLE|VARCHAR")
-_NESTED = re.compile(r"(?:MAP|STRUCT|UNION)\(.*|.*\]|JSON")
+# DuckDB's Parquet has none of these, and would write them as DOUBLE.
+_WIDE = re.compile(r"U?HUGEINT")
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,8 @@ class Rows:
 
     :param columns: their names
     :param rows: by the name of the column; JSON-able: a time is text of ISO 8601, a map is a dict, and what is no
-        finite number is text (``NaN``, ``Infinity``)
+        finite number is text (``NaN``, ``Infinity``), and so is a number that JSON or Airflow would not take as it is:
+        a whole one beyond 64 bits, a decimal one with more digits than a float has
     """
 
     columns: tuple[str, ...]
@@ -106,26 +105,26 @@ class Relation(ABC):
         with self.explained():
             self._run(f"CREATE OR REPLACE TEMP TABLE cos_result AS FROM cos_query LIMIT {max_rows + 1}", plan)
         connection = self.engine.connection
-        described = connection.execute("DESCRIBE cos_result").fetchall()
-        names = tuple(str(column[0]) for column in described)
-        readings = [_reading(str(column[0]), str(column[1])) for column in described]
+        described = self._described("cos_result")
+        readings = [reading(*column) for column in described]
         try:
             with self.explained(), self.engine.in_order():
                 self._check_size(readings, max_rows)
                 found = connection.execute(f"SELECT {', '.join(readings)} FROM cos_result").fetchall()
         finally:
             connection.execute("DROP TABLE cos_result")
-        nested = [bool(_NESTED.fullmatch(str(column[1]))) for column in described]
         return Rows(
-            columns=names,
+            columns=tuple(name for name, _ in described),
             rows=[
-                {
-                    name: _jsonable(value, is_nested=is_nested)
-                    for name, is_nested, value in zip(names, nested, row, strict=True)
-                }
+                {name: jsonable(value, kind) for (name, kind), value in zip(described, row, strict=True)}
                 for row in found
             ],
         )
+
+    def _described(self, table: str) -> list[tuple[str, str]]:
+        """Return the name and the type of each column."""
+        columns = self.engine.connection.execute(f"DESCRIBE {table}").fetchall()
+        return [(str(name), str(kind)) for name, kind, *_ in columns]
 
     def _check_size(self, readings: list[str], max_rows: int) -> None:
         """Refuse a result that is more than a task may return, before any of it is fetched: one row may be as much."""
@@ -148,6 +147,9 @@ class Relation(ABC):
         """
         Write the rows of a query to a local file.
 
+        In Parquet a whole number of 128 bits, such as the sum of a column, is a BIGINT; one that does not fit in is an
+        error.
+
         :param sql: one SELECT; it sees the table
         :param path: the file, which must not be there where it is not to be replaced
         :param options: of DuckDB's COPY, such as ``FORMAT parquet, COMPRESSION zstd``
@@ -158,9 +160,27 @@ class Relation(ABC):
         :raises COSInventoryTransientError: where the disk of the temporary folder is full
         """
         plan = self._plan(sql)
+        rows = self._narrowed() if "parquet" in options else "FROM cos_query"
         with self.explained():
-            answer = self._run(f"COPY (FROM cos_query) TO {literal(str(path))} ({options})", plan)
+            answer = self._run(f"COPY ({rows}) TO {literal(str(path))} ({options})", plan)
         return int(answer[0][0])
+
+    def check(self, sql: str) -> None:
+        """
+        Find out whether a query can be run, before it is.
+
+        :param sql: one SELECT; it sees the table
+        :raises COSInventoryConfigurationError: where it is wrong
+        """
+        self._plan(sql)
+
+    def _narrowed(self) -> str:
+        """Return SQL of the query, whose columns Parquet has types for."""
+        described = self._described("cos_query")
+        wide = [identifier(name) for name, kind in described if _WIDE.fullmatch(kind)]
+        if not wide:
+            return "FROM cos_query"
+        return f"SELECT * REPLACE ({', '.join(f'{name}::BIGINT AS {name}' for name in wide)}) FROM cos_query"
 
     def _plan(self, sql: str) -> Plan:
         """Make the view ``cos_query`` of the one query in a text, and return its plan."""
@@ -173,7 +193,9 @@ class Relation(ABC):
         kinds = ", ".join(statement.type.name for statement in statements)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise COSInventoryConfigurationError(
-                f"One SELECT is wanted, this is: {kinds or 'nothing'}.", parameter="sql"
+                f"One SELECT is wanted, this is: {kinds or 'nothing'}.",
+                parameter="sql",
+                hint="Write one SELECT, and nothing else. PIVOT takes one where its values are named: ON ... IN (...).",
             )
         with self.explained(lines_before=1):
             connection.execute(_VIEW + sql)
@@ -214,24 +236,3 @@ class Relation(ABC):
                 parameter="sql",
                 hint=f"The table {self.name} has the columns {', '.join(map(identifier, self.columns))}.",
             ) from error
-
-
-def _jsonable(value: Any, *, is_nested: bool) -> Any:
-    if is_nested and value is not None:
-        return json.loads(value, parse_constant=str)
-    if isinstance(value, float) and not math.isfinite(value):
-        return json.dumps(value)
-    return value
-
-
-def _reading(name: str, kind: str) -> str:
-    column = identifier(name)
-    if _NATIVE.fullmatch(kind):
-        return column
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        return f"strftime({column}, '{_ISO}')"
-    if kind.startswith("DECIMAL"):
-        return f"{column}::DOUBLE"
-    if _NESTED.fullmatch(kind):
-        return f"to_json({column})::VARCHAR"
-    return f"{column}::VARCHAR"

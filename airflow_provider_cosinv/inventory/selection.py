@@ -18,11 +18,18 @@ from pathlib import Path
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
 from airflow_provider_cosinv.inventory.fields import BASE_FIELDS
-from airflow_provider_cosinv.inventory.layout import check_date, checksum_key, manifest_key, report_prefixes
+from airflow_provider_cosinv.inventory.layout import (
+    CHECKSUM_NAME,
+    MANIFEST_NAME,
+    check_date,
+    checksum_key,
+    manifest_key,
+    report_prefixes,
+)
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, parse_manifest
 from airflow_provider_cosinv.inventory.relation import Relation
 from airflow_provider_cosinv.inventory.selection_csv import packed_pieces
-from airflow_provider_cosinv.inventory.sql import identifier, literal
+from airflow_provider_cosinv.inventory.sql import identifier, parquet_table
 from airflow_provider_cosinv.inventory.table_columns import TableColumn, table_columns
 from airflow_provider_cosinv.inventory.temporary_folder import writing_there
 
@@ -53,7 +60,7 @@ class InventoryPlace:
         check_inventory_id(self.inventory_id)
         check_date(self.date)
         segments = (self.prefix or "").strip("/").split("/")
-        if self.prefix and {"", ".", ".."} & set(segments):
+        if self.prefix and ({"", ".", ".."} & set(segments) or "\0" in self.prefix):
             raise COSInventoryConfigurationError(
                 f"{self.prefix!r} is no prefix to write an inventory below.",
                 parameter="destination_prefix",
@@ -91,9 +98,9 @@ def write_inventory(
     The rows are in the order of their keys. The same selection gives the same files under the same names.
 
     :param relation: the table of the report, whole
-    :param where: SQL over the columns of the table, true for the rows that are selected; it may have subqueries over
-        the table ``inventory``
-    :param folder: to write to; the keys are the paths below it
+    :param where: one condition in SQL over the columns of the table, true for the rows that are selected; it may have
+        subqueries over the table ``inventory``
+    :param folder: to write to
     :param report: whose table it is; how much COS listed is taken over from it
     :param place: where the inventory will lie
     :param columns: of the report, that the inventory shall have; None is all. Without Appid, Bucket and Key nobody
@@ -119,17 +126,22 @@ def write_inventory(
             hint="Give the selection an inventory id of its own.",
         )
     chosen = _chosen(relation, report, columns)
+    # By itself, so that no parenthesis too many makes another query of it.
+    relation.check(f"SELECT ({where}\n) FROM {identifier(relation.name)}")
     stage = relation.engine.new_file("selection.parquet")
     rows = relation.save(_stage_sql(relation, where, chosen), stage, options="FORMAT parquet, COMPRESSION zstd")
-    (folder / root / place.date).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     connection = relation.engine.connection
     files: list[DataFile] = []
+    local: list[Path] = []
     with relation.explained(), writing_there():
         for packed, size, md5 in packed_pieces(connection, stage, chosen, rows_per_piece=rows_per_file):
             # Two pieces may be the same where a row stands twice, but two files may not.
             name = hashlib.md5(f"{len(files)} {md5}".encode(), usedforsecurity=False).hexdigest()
             files.append(DataFile(key=f"{root}/{name}.csv.gz", size=size, md5=md5))
-            shutil.move(packed, folder / files[-1].key)
+            # Named here by its number: a part of a key may be longer than a file's name.
+            local.append(folder / f"{len(local)}.csv.gz")
+            shutil.move(packed, local[-1])
         total = _bytes(relation, stage)
     described = {
         "sourceAppid": source.appid,
@@ -144,13 +156,14 @@ def write_inventory(
     stage.unlink()
     body = json.dumps(described, indent=1, ensure_ascii=False).encode()
     checksum = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    local += [folder / MANIFEST_NAME, folder / CHECKSUM_NAME]
     with writing_there():
-        (folder / key).write_bytes(body)
-        (folder / checksum_key(root, place.date)).write_text(checksum)
+        local[-2].write_bytes(body)
+        local[-1].write_text(checksum)
     # Read back as anybody would: what this package does not take must not be published.
     manifest = parse_manifest(body, bucket=place.bucket, region=report.region, key=key, checksum=checksum)
     names = [*(file.key for file in files), key, checksum_key(root, place.date)]
-    return WrittenInventory(manifest, tuple((folder / name, name) for name in names))
+    return WrittenInventory(manifest, tuple(zip(local, names, strict=True)))
 
 
 def _chosen(relation: Relation, report: Manifest, columns: Sequence[str] | None) -> tuple[TableColumn, ...]:
@@ -163,8 +176,8 @@ def _chosen(relation: Relation, report: Manifest, columns: Sequence[str] | None)
         )
     if columns is None:
         return there
-    if isinstance(columns, str):
-        raise COSInventoryConfigurationError(f"{columns!r} is no list.", parameter="columns")
+    if isinstance(columns, str) or not all(isinstance(name, str) for name in columns):
+        raise COSInventoryConfigurationError(f"{columns!r} is no list of columns.", parameter="columns")
     wanted = {name.lower() for name in columns}
     known = {name.lower() for column in there for name in (column.name, column.source)}
     needed = [column for column in there if column.name in (*BASE_FIELDS, "VersionId")]
@@ -197,7 +210,7 @@ def _bytes(relation: Relation, stage: Path) -> int | None:
     if "Size" not in relation.columns:
         return None
     ((size,),) = relation.engine.connection.execute(
-        f"SELECT coalesce(sum(Size), 0)::HUGEINT FROM read_parquet({literal(str(stage))})"
+        f"SELECT coalesce(sum(Size), 0)::HUGEINT FROM {parquet_table([str(stage)])}"
     ).fetchall()
     return int(size)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.inventory.sql import identifier, literal
+from airflow_provider_cosinv.inventory.sql import identifier, literal, parquet_table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -62,11 +62,11 @@ def packed_pieces(
     """
     values = ", ".join(f"{csv_value(column)} AS {identifier(column.name)}" for column in columns)
     plain, packed = rows.with_suffix(".csv"), rows.with_suffix(".csv.gz")
-    path = literal(str(rows))
-    ((total,),) = connection.execute(f"SELECT count(*) FROM read_parquet({path})").fetchall()
+    stored = parquet_table([str(rows)], row_numbers=True)
+    ((total,),) = connection.execute(f"SELECT count(*) FROM {stored}").fetchall()
     for first in range(0, total, rows_per_piece):
         piece = f"file_row_number >= {first} AND file_row_number < {first + rows_per_piece}"
-        query = f"SELECT {values} FROM read_parquet({path}, file_row_number = true) WHERE {piece}"
+        query = f"SELECT {values} FROM {stored} WHERE {piece}"
         connection.execute("SET preserve_insertion_order = true")
         connection.execute(f"COPY ({query}) TO {literal(str(plain))} ({_CSV_OPTIONS})")
         connection.execute("SET preserve_insertion_order = false")

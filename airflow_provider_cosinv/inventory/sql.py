@@ -3,6 +3,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+# What means something in a pattern of files.
+_OF_PATTERNS = re.compile(r"[*?[]")
+
 
 def identifier(name: str) -> str:
     """Return a name of a column or table as SQL reads it."""
@@ -14,3 +20,24 @@ def literal(text: str) -> str:
     quoted = "'" + text.replace("'", "''") + "'"
     # DuckDB before 2.0 takes it for the end of the statement.
     return "(" + quoted.replace("\0", "' || chr(0) || '") + ")" if "\0" in text else quoted
+
+
+def parquet_table(paths: Iterable[str], *, row_numbers: bool = False) -> str:
+    """
+    Return Parquet files as a table in SQL: the columns that are in them, and no others.
+
+    :param paths: of the files; see :func:`exactly`
+    :param row_numbers: add a column ``file_row_number``
+    """
+    files = ", ".join(literal(exactly(path)) for path in paths)
+    # A folder such as size=9 is no column: DuckDB would take it for one, and its value in place of that in the file.
+    return f"read_parquet([{files}], hive_partitioning = false, file_row_number = {str(row_numbers).lower()})"
+
+
+def exactly(path: str) -> str:
+    """
+    Return the pattern by which DuckDB finds this file, and no other.
+
+    :param path: of a local file, or a URL, whose file system knows no patterns
+    """
+    return path if "://" in path else _OF_PATTERNS.sub(r"[\g<0>]", path)

@@ -11,10 +11,10 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, C
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.feed import Feed
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
-from airflow_provider_cosinv.inventory.parts import PartOrigin
+from airflow_provider_cosinv.inventory.part_origin import PartOrigin
 from airflow_provider_cosinv.inventory.plan import fields_scanned, scans
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
-from airflow_provider_cosinv.inventory.sql import identifier, literal
+from airflow_provider_cosinv.inventory.sql import identifier, literal, parquet_table
 from airflow_provider_cosinv.inventory.table_columns import DECODE_KEY_MACRO, NOT_SURE, TableColumn, table_columns
 from airflow_provider_cosinv.inventory.temporary_folder import writing_there
 
@@ -130,7 +130,7 @@ class ReportTable(Relation):
         columns = ", ".join(identifier(column.name) for column in self._columns)
         statement = f"COPY (SELECT {columns} FROM inventory) TO {literal(str(path))} (FORMAT parquet)"
         self._stream(statement, self._columns)
-        source = f"read_parquet({literal(str(path))})"
+        source = parquet_table([str(path)])
         encoded = "replace(url_encode(Key), '%2F', '/')"
         self._make_view("inventory", f"SELECT * FROM {source}")
         self._make_view("inventory_encoded", f"SELECT * REPLACE ({encoded} AS Key) FROM {source}")

@@ -60,6 +60,28 @@ def test_parts_are_open_for_more_than_one_question(manifest):
         assert table.fetch(COUNT, max_rows=1).rows == [{"n": 1}]
 
 
+def test_parts_are_opened_by_what_wrote_them(manifest):
+    hook = COSInventoryHook()
+    parts = [hook.to_parquet(manifest, batch=[file]) for file in manifest["files"]]
+    with hook.open_parts(parts) as table:
+        assert table.fetch(COUNT, max_rows=1).rows == [{"n": 3}]
+    with pytest.raises(COSInventoryConfigurationError, match="no parts of a report"):
+        hook.open_parts([{"rows": 3}])
+
+
+def test_a_read_that_failed_is_not_why_the_next_statement_fails(cos, manifest, monkeypatch):
+    monkeypatch.setattr(filesystem, "TAILS", 0)
+    hook = COSInventoryHook()
+    with hook.open_parts(hook.to_parquet(manifest)) as table:
+        table.open()
+        cos.fault(action="GetObject", key=r"\.parquet$", status=403, code="AccessDenied", times=1)
+        with pytest.raises(COSInventoryPermissionError):
+            table.fetch("SELECT max(Key) FROM inventory", max_rows=1)
+        assert table.fetch(COUNT, max_rows=1).rows == [{"n": 3}]
+        with pytest.raises(COSInventoryConfigurationError, match="The SQL is wrong"):
+            table.fetch("SELECT nothing FROM inventory", max_rows=1)
+
+
 @pytest.mark.parametrize("nth", [1, 2, 3, 4, 5])
 def test_a_part_that_cos_refuses_is_an_error_of_cos_at_whatever_it_is_read_for(cos, manifest, monkeypatch, nth):
     # What a part says of itself, how many rows and which columns it has: each asks COS where no end is kept.

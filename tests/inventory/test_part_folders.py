@@ -158,9 +158,17 @@ def test_of_too_many_looks_the_smallest_read_their_keys(
 def test_a_part_that_duckdb_calls_otherwise_is_read_as_it_is(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
-    path = part(tmp_path / "part.parquet", ["a/1", "a/2"])
+    path = part(tmp_path / "part[1].parquet", ["a/1", "a/2"])
     assert made(connection, [path]) is not None
-    assert made(connection, [str(tmp_path / "p?rt.parquet")]) is None
+    assert made(connection, [str(tmp_path / "." / "part[1].parquet").replace("/part", "//part")]) is None
+
+
+def test_no_other_part_is_looked_at(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    path = part(tmp_path / "p?rt.parquet", ["a/1", "a/2"])
+    part(tmp_path / "part.parquet", ["b/1", "b/2"])
+    table = made(connection, [path])
+    assert table is not None
+    assert [row[0] for row in rows(connection, table)] == ["a/1", "a/2"]
 
 
 def test_keys_of_known_row_groups_are_not_even_looked_at(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from airflow_provider_cosinv.exceptions import (
 )
 from airflow_provider_cosinv.inventory import Manifest
 from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.parts import PartOrigin, PartsTable
+from airflow_provider_cosinv.inventory.part_origin import PartOrigin
+from airflow_provider_cosinv.inventory.parts import PartsTable
 from airflow_provider_cosinv.inventory.sql import literal
 from airflow_provider_cosinv.inventory.table import ReportTable
 from tests.inventory.tables import MANIFEST, opening, report_of, some_rows
@@ -154,13 +155,27 @@ def test_a_part_that_is_cut_off_is_named(engine: Engine, parts: list[str], cut: 
     whole = Path(parts[1]).read_bytes()
     Path(parts[1]).write_bytes(whole[:cut])
 
-    assert parts[1] in refusal(PartsTable(engine=engine, paths=parts)).message
+    error = refusal(PartsTable(engine=engine, paths=parts))
+    assert parts[1] in error.message
+    assert "SELECT" not in error.message
 
 
 def test_a_part_that_is_not_there_is_named(engine: Engine, parts: list[str]) -> None:
     error = refusal(PartsTable(engine=engine, paths=[*parts, "/nowhere/three.parquet"]))
+    assert error.message == "There is no file /nowhere/three.parquet."
 
-    assert "/nowhere/three.parquet" in error.message
+    error = refusal(PartsTable(engine=engine, paths=[f"{parts[0]}/three.parquet"]))
+    assert error.message == f"There is no file {parts[0]}/three.parquet."
+
+
+def test_a_data_file_is_no_part(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "0.csv.gz"
+    path.write_bytes(BODIES[0])
+
+    error = refusal(PartsTable(engine=engine, paths=[str(path)]))
+
+    assert "is a data file" in error.message
+    assert "manifest" in str(error.hint)
 
 
 def test_rows_that_do_not_add_up_are_a_corrupt_report(engine: Engine, tmp_path: Path) -> None:
@@ -172,7 +187,7 @@ def test_rows_that_do_not_add_up_are_a_corrupt_report(engine: Engine, tmp_path: 
     assert raised.value.key == MANIFEST
 
 
-def test_a_pattern_of_several_parts_is_refused(engine: Engine, tmp_path: Path, parts: list[str]) -> None:
+def test_a_pattern_is_no_part(engine: Engine, tmp_path: Path, parts: list[str]) -> None:
     assert len(parts) == 2
 
     for allow_partial in (False, True):

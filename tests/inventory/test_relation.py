@@ -46,9 +46,20 @@ def test_a_row_is_json(relation: Relation) -> None:
 @pytest.mark.parametrize(
     ("sql", "value"),
     [
-        ("1::HUGEINT * 10000000000000000000000", 10**22),
         ("18446744073709551615::UBIGINT", 2**64 - 1),
+        ("18446744073709551615::HUGEINT", 2**64 - 1),
+        ("18446744073709551616::HUGEINT", "18446744073709551616"),
+        ("-9223372036854775808::HUGEINT", -(2**63)),
+        ("-9223372036854775809::HUGEINT", "-9223372036854775809"),
+        ("340282366920938463463374607431768211455::UHUGEINT", str(2**128 - 1)),
+        ("[{'a': 18446744073709551616::HUGEINT}, {'a': 1}]", [{"a": "18446744073709551616"}, {"a": 1}]),
         ("1.50::DECIMAL(10, 2)", 1.5),
+        ("-0.1::DECIMAL(4, 3)", -0.1),
+        ("99999999999999999999.123456789::DECIMAL(38, 9)", "99999999999999999999.123456789"),
+        ("NULL::DECIMAL(10, 2)", None),
+        ("[1.50, NULL]::DECIMAL(10, 2)[]", [1.5, None]),
+        ("[99999999999999999999.123456789::DECIMAL(38, 9)]", ["99999999999999999999.123456789"]),
+        ("[1e300::DOUBLE, 0.1::DOUBLE, 1e16::DOUBLE]", [1e300, 0.1, 1e16]),
         ("DATE '2020-01-02'", "2020-01-02"),
         ("TIME '10:00:01'", "10:00:01"),
         ("INTERVAL 3 DAY", "3 days"),
@@ -203,3 +214,31 @@ def test_no_room_for_what_memory_does_not_hold_may_pass() -> None:
         with pytest.raises(COSInventoryTransientError) as raised:
             table.fetch("SELECT count(*) FROM (SELECT DISTINCT md5(range::VARCHAR) FROM range(1_500_000))", max_rows=1)
     assert raised.value.parameter == "temp_directory"
+
+
+def test_a_sum_in_parquet_loses_no_byte(tmp_path: Path) -> None:
+    sizes = [2**53, 1]
+    body = gzip.compress("".join(f"1,b,k{size},{size}\n" for size in sizes).encode())
+    path = tmp_path / "sums.parquet"
+
+    sql = 'SELECT Bucket, sum(Size) AS bytes, sum(Size)::UHUGEINT AS "wi""de" FROM inventory GROUP BY ALL'
+    with opened([body], rows=2) as table:
+        assert table.save(sql, path, options="FORMAT parquet") == 1
+
+    with duckdb.connect() as connection:
+        found = connection.execute(f"SELECT *, typeof(bytes) FROM '{path}'").fetchall()
+    assert found == [("b", sum(sizes), sum(sizes), "BIGINT")]
+
+
+def test_a_number_that_parquet_has_no_room_for_is_an_error(tmp_path: Path) -> None:
+    sql = "SELECT 9223372036854775808 AS n FROM inventory"
+    with opened([some_rows(1)]) as table:
+        with pytest.raises(COSInventoryConfigurationError, match="out of range"):
+            table.save(sql, tmp_path / "n.parquet", options="FORMAT parquet")
+        table.save(sql, tmp_path / "n.csv", options="FORMAT csv, HEADER")
+    assert (tmp_path / "n.csv").read_text() == "n\n9223372036854775808\n"
+
+
+def test_no_variable_of_this_package_is_a_table(relation: Relation) -> None:
+    with pytest.raises(COSInventoryConfigurationError, match="Table with name sql does not exist"):
+        relation.fetch("SELECT * FROM sql", max_rows=1)

@@ -83,13 +83,14 @@ def select(
     return write_inventory(table, where, folder, report=manifest, place=place, **more)
 
 
-def read(written: WrittenInventory, folder: Path) -> list[InventoryRecord]:
+def read(written: WrittenInventory) -> list[InventoryRecord]:
     manifest = written.manifest
+    stored = {key: path for path, key in written.files}
     return [
         record
         for file in manifest.files
         for record in read_records(
-            [(folder / file.key).read_bytes()], file=file, bucket=manifest.bucket, columns=manifest.columns
+            [stored[file.key].read_bytes()], file=file, bucket=manifest.bucket, columns=manifest.columns
         )
     ]
 
@@ -111,21 +112,29 @@ def test_the_tree_is_the_one_that_cos_delivers(engine: Engine, tmp_path: Path) -
     assert names == [*data, f"{ROOT}/20221121/manifest.json", f"{ROOT}/20221121/manifest.checksum"]
     assert len(data) == 2
     assert all(len(name) == len(f"{ROOT}/") + 32 + len(".csv.gz") for name in data)
-    assert [path for path, _ in written.files] == [tmp_path / name for name in names]
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(path for path, _ in written.files)
-    assert [record.key for record in read(written, tmp_path)] == ["k2", "k3", "k4"]
+    assert [record.key for record in read(written)] == ["k2", "k3", "k4"]
+
+
+def test_a_part_of_a_key_may_be_longer_than_the_name_of_a_file(engine: Engine, tmp_path: Path) -> None:
+    place = InventoryPlace(bucket=PLACE.bucket, prefix="选" * 200, inventory_id="big", date="20221121")
+
+    written = select(engine, tmp_path, ROWS, place=place)
+
+    assert all(key.startswith("选" * 200 + "/1250000000/") for _, key in written.files)
+    assert [record.key for record in read(written)] == ["k1", "k2", "k3", "k4"]
 
 
 def test_the_manifest_says_what_is_there(engine: Engine, tmp_path: Path) -> None:
     written = select(engine, tmp_path, ROWS, "Size > 100")
 
-    body = (tmp_path / ROOT / "20221121/manifest.json").read_bytes()
-    checksum = (tmp_path / ROOT / "20221121/manifest.checksum").read_text()
+    body, checksum = (path.read_bytes().decode() for path, _ in written.files[-2:])
     stored = written.files[0][0].read_bytes()
-    assert checksum == hashlib.md5(body).hexdigest()
-    assert parse_manifest(
-        body, bucket=PLACE.bucket, region="ap-guangzhou", key=f"{ROOT}/20221121/manifest.json", checksum=checksum
-    ) == (written.manifest)
+    assert checksum == hashlib.md5(body.encode()).hexdigest()
+    key = f"{ROOT}/20221121/manifest.json"
+    assert written.manifest == parse_manifest(
+        body.encode(), bucket=PLACE.bucket, region="ap-guangzhou", key=key, checksum=checksum
+    )
     assert json.loads(body) == {
         "sourceAppid": "1250000000",
         "sourceBucket": "examplebucket",
@@ -190,13 +199,13 @@ def test_the_same_selection_gives_the_same_files(engine: Engine, tmp_path: Path)
 def test_a_row_that_is_there_twice_stays_so(engine: Engine, tmp_path: Path) -> None:
     written = select(engine, tmp_path, [ROWS[0], ROWS[0]], rows_per_file=1)
 
-    assert [record.key for record in read(written, tmp_path)] == ["k3", "k3"]
+    assert [record.key for record in read(written)] == ["k3", "k3"]
 
 
 def test_a_condition_may_ask_the_table_again_and_end_in_a_comment(engine: Engine, tmp_path: Path) -> None:
     written = select(engine, tmp_path, ROWS, "Size = (SELECT max(Size) FROM inventory) -- the largest")
 
-    assert [record.key for record in read(written, tmp_path)] == ["k4"]
+    assert [record.key for record in read(written)] == ["k4"]
 
 
 def test_columns_can_be_left_out(engine: Engine, tmp_path: Path) -> None:
@@ -204,7 +213,7 @@ def test_columns_can_be_left_out(engine: Engine, tmp_path: Path) -> None:
 
     assert written.manifest.columns == ("Appid", "Bucket", "Key", "VersionId", "ETag")
     assert written.manifest.matched_bytes == 300
-    assert read(written, tmp_path) == [InventoryRecord(key="k3", appid="1250000000", bucket="examplebucket")]
+    assert read(written) == [InventoryRecord(key="k3", appid="1250000000", bucket="examplebucket")]
 
 
 def test_what_is_not_known_is_not_in_the_manifest(engine: Engine, tmp_path: Path) -> None:
@@ -222,7 +231,7 @@ def test_without_isal_the_files_are_packed_by_zlib(
 ) -> None:
     monkeypatch.setitem(sys.modules, "isal.igzip", None)
 
-    assert len(read(select(engine, tmp_path, ROWS), tmp_path)) == 4
+    assert len(read(select(engine, tmp_path, ROWS))) == 4
 
 
 @pytest.mark.parametrize("name", ["selection.parquet", "selection.csv", "selection.csv.gz"])
@@ -248,6 +257,7 @@ def test_a_full_disk_may_pass(engine: Engine, tmp_path: Path, monkeypatch: pytes
         (["Bucket", "Key", "VersionId"], "Appid must be among them"),
         (["Appid", "Bucket", "Key", "VersionId", "Sice"], "the report has no Sice"),
         ("Key", "no list"),
+        (["Appid", "Bucket", "Key", None], "no list"),
     ],
 )
 def test_columns_that_make_no_inventory_are_refused(engine: Engine, tmp_path: Path, keep: Any, said: str) -> None:
@@ -264,6 +274,7 @@ def test_columns_that_make_no_inventory_are_refused(engine: Engine, tmp_path: Pa
         ({"prefix": "a/../b"}, "destination_prefix"),
         ({"prefix": "a//b"}, "destination_prefix"),
         ({"prefix": "/"}, "destination_prefix"),
+        ({"prefix": "a\0b"}, "destination_prefix"),
         ({"inventory_id": "a/b"}, "inventory_id"),
         ({"date": "20221131"}, "date"),
     ],
@@ -295,7 +306,16 @@ def test_a_manifest_of_another_report_is_refused(engine: Engine, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "where", ["Sice > 1", "true) UNION ALL (SELECT 1", "true GROUP BY ALL", "true; DROP TABLE inventory", ""]
+    "where",
+    [
+        "Sice > 1",
+        "true) UNION ALL (SELECT 1",
+        "true) UNION ALL (FROM inventory",
+        "true) UNION ALL (SELECT * FROM inventory",
+        "true GROUP BY ALL",
+        "true; DROP TABLE inventory",
+        "",
+    ],
 )
 def test_a_condition_that_is_none_is_refused(engine: Engine, tmp_path: Path, where: str) -> None:
     with pytest.raises(COSInventoryConfigurationError) as caught:
@@ -351,7 +371,7 @@ def test_what_is_read_back_is_what_was_selected(
     written = write_inventory(table, "true", folder, report=manifest, place=PLACE, rows_per_file=rows_per_file)
 
     before = list(read_records(chunks, file=file, bucket=manifest.bucket, columns=COLUMNS))
-    after = read(written, folder)
+    after = read(written)
     # How a tag is percent-encoded may change.
     assert sorted(map(repr, map(with_tags, after))) == sorted(map(repr, map(with_tags, before)))
     assert [record.key for record in after] == sorted(record.key for record in before)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values of a small result, as JSON and Airflow take them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from decimal import Decimal
+from typing import Any
+
+from airflow_provider_cosinv.inventory.sql import identifier
+
+# DuckDB's types that JSON has, too, and those that are made JSON; all else becomes text.
+_NATIVE = re.compile(r"BOOLEAN|U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|FLOAT|DOUBLE|VARCHAR")
+_NESTED = re.compile(r"(?:MAP|STRUCT|UNION)\(.*|.*\]|JSON")
+_ISO = "%Y-%m-%dT%H:%M:%S.%f+00:00"
+# Airflow takes no other whole number from a task.
+_LEAST, _MOST = -(2**63), 2**64 - 1
+
+
+def reading(name: str, kind: str) -> str:
+    """
+    Return SQL that reads a column for :func:`jsonable`.
+
+    :param name: of the column
+    :param kind: its type, as DuckDB writes it
+    """
+    column = identifier(name)
+    if _NATIVE.fullmatch(kind):
+        return column
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"strftime({column}, '{_ISO}')"
+    if _NESTED.fullmatch(kind):
+        return f"to_json({column})::VARCHAR"
+    return f"{column}::VARCHAR"
+
+
+def jsonable(value: Any, kind: str) -> Any:
+    """
+    Return a value of a result as JSON has it.
+
+    :param value: as it was read, see :func:`reading`
+    :param kind: type of the column
+    """
+    if value is None:
+        return None
+    if _NESTED.fullmatch(kind):
+        return json.loads(value, parse_constant=str, parse_int=lambda digits: _whole(int(digits)), parse_float=_exactly)
+    if kind.startswith("DECIMAL"):
+        return _exactly(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(value)
+    return _whole(value) if type(value) is int else value
+
+
+def _whole(number: int) -> int | str:
+    return number if _LEAST <= number <= _MOST else str(number)
+
+
+def _exactly(digits: str) -> float | str:
+    number = float(digits)
+    return number if Decimal(repr(number)) == Decimal(digits) else digits
