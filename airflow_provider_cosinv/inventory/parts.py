@@ -122,10 +122,8 @@ class PartsTable(Relation):
                     raise
             if source_error := self._source_error():
                 raise source_error from error
-            # Without the statement, which is none of the user's.
-            reason = str(error).partition("\n\nLINE ")[0]
             raise COSInventoryConfigurationError(
-                f"{what} cannot be read as Parquet: {reason}",
+                f"{what} cannot be read as Parquet: {error}",
                 parameter="parts",
                 hint="Run the task that writes it again.",
             ) from error

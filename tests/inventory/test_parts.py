@@ -155,9 +155,7 @@ def test_a_part_that_is_cut_off_is_named(engine: Engine, parts: list[str], cut: 
     whole = Path(parts[1]).read_bytes()
     Path(parts[1]).write_bytes(whole[:cut])
 
-    error = refusal(PartsTable(engine=engine, paths=parts))
-    assert parts[1] in error.message
-    assert "SELECT" not in error.message
+    assert parts[1] in refusal(PartsTable(engine=engine, paths=parts)).message
 
 
 def test_a_part_that_is_not_there_is_named(engine: Engine, parts: list[str]) -> None:
