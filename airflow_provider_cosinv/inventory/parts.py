@@ -180,8 +180,8 @@ class PartsTable(Relation):
 
 
 def _is_missing(path: str) -> bool:
-    """Return whether there is no such local file."""
-    if "://" in path:
+    """Return whether there is no such file; DuckDB knows more paths than absolute ones, and tells of them."""
+    if not path.startswith("/"):
         return False
     try:
         Path(path).stat()

@@ -38,6 +38,6 @@ def exactly(path: str) -> str:
     """
     Return the pattern by which DuckDB finds this file, and no other.
 
-    :param path: of a local file, or a URL, whose file system knows no patterns
+    :param path: of a local file, or a URL of a file system that knows no patterns
     """
-    return path if "://" in path else _OF_PATTERNS.sub(r"[\g<0>]", path)
+    return path if "://" in path and not path.startswith("file:") else _OF_PATTERNS.sub(r"[\g<0>]", path)

@@ -90,13 +90,16 @@ def test_a_temporary_directory_of_such_a_name_changes_no_selection(engine: Engin
     assert written.manifest.matched_bytes == 5
 
 
+@pytest.mark.parametrize("scheme", ["", "file://"])
 @pytest.mark.parametrize("name", ["x*", "x?", "x[1]", "x[1", "[x]", "x]"])
-def test_a_part_is_found_by_its_name_and_no_other_with_it(engine: Engine, tmp_path: Path, name: str) -> None:
+def test_a_part_is_found_by_its_name_and_no_other_with_it(
+    engine: Engine, tmp_path: Path, name: str, scheme: str
+) -> None:
     path = part(engine, tmp_path / name)
     for sibling in ("x", "x1", "xy"):
         part(engine, tmp_path / sibling, gzip.compress(b"1250000000,b,other,100\n"))
 
-    parts = PartsTable(engine=engine, paths=[path])
+    parts = PartsTable(engine=engine, paths=[f"{scheme}{path}"])
 
     assert parts.fetch("SELECT sum(Size) AS s FROM inventory", max_rows=1).rows == [{"s": 6}]
     side = DiffSide(("Key", "Size"), (path,))
