@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_cosinv.exceptions import (
@@ -19,6 +17,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryNotFoundError,
     COSInventoryTransientError,
 )
+from airflow_provider_cosinv.hooks import beside
 from airflow_provider_cosinv.hooks.bucket_check import check_bucket
 from airflow_provider_cosinv.inventory.bucket import BucketName
 from airflow_provider_cosinv.inventory.temporary_folder import MAY_PASS
@@ -110,8 +109,7 @@ def check_writable(location: ResultLocation, client: Callable[[], COSClient]) ->
         try:
             if target.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            beside = _make_beside(target)
-            beside.unlink()
+            beside.check(target)
         except OSError as error:
             raise _explained(error, location) from error
         return
@@ -154,32 +152,9 @@ def publish(local_file: Path, location: ResultLocation, client: Callable[[], COS
         return
     with local_file.open("rb") as source:
         try:
-            _replace(source, Path(location.path))
+            beside.replace(source, Path(location.path))
         except OSError as error:
             raise _explained(error, location) from error
-
-
-def _replace(source: BinaryIO, target: Path) -> None:
-    beside = _make_beside(target)
-    try:
-        with beside.open("wb") as copy:
-            shutil.copyfileobj(source, copy, 1024 * 1024)
-            copy.flush()
-            # The name may reach the disk before the bytes do.
-            os.fsync(copy.fileno())
-        beside.replace(target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-
-
-def _make_beside(target: Path) -> Path:
-    """Make an empty file in the folder of another one, and the folder, too."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # No name that a pattern such as *.parquet finds, and not longer than the target's may be.
-    beside = target.parent / f".cosinv-{secrets.token_hex(8)}.part"
-    beside.touch(exist_ok=False)
-    return beside
 
 
 def _check_names_a_file(location: ResultLocation) -> None:

@@ -123,3 +123,42 @@ def _may_be_left(folder: Path) -> bool:
         # Its task has just ended.
         return False
     return found.st_uid == os.getuid() and time.time() - found.st_mtime > _SECONDS_TO_LOCK
+
+
+def lock_file(opened: int) -> bool:
+    """
+    Lock an open file for as long as it stays open, which the death of its process ends, too.
+
+    :param opened: its descriptor
+    :return: False where another one holds it, or its file system locks no files
+    """
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def remove_files_left_behind(place: Path, ours: re.Pattern[str]) -> None:
+    """
+    Remove the files of killed processes: those of this user that nobody holds by :func:`lock_file`.
+
+    One that is so new that it may be about to be locked stays, and so do all where the file system locks no files.
+
+    :param place: the folder
+    :param ours: their names, which must say the host: the locks of others may not be seen here
+    :raises OSError: where the folder cannot be listed
+    """
+    for file in place.iterdir():
+        if not ours.fullmatch(file.name) or not _may_be_left(file):
+            continue
+        # Each by itself: it may vanish meanwhile, and be of a mode that lets nobody open it. Some file systems lock
+        # nothing that is open for reading only.
+        with suppress(OSError):
+            opened = os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                if lock_file(opened):
+                    file.unlink()
+                    log.info("Removed the file %s, which a task that was killed had left", file)
+            finally:
+                os.close(opened)
