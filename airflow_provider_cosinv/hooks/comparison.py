@@ -64,9 +64,10 @@ def compare(
     watch = Stopwatch()
     later = source_of(current, "current")
     earlier = None if previous is None else source_of(previous, "previous")
-    result = result_file(destination, format, lambda: hook.client_for(later))
+    sources = (later,) if earlier is None else (earlier, later)
+    result = result_file(destination, format, lambda: hook.client_for(later), sources=sources)
     with open_engine(settings or EngineSettings()) as engine:
-        paths = [path for source in (earlier, later) if isinstance(source, PartsSource) for path in source.paths]
+        paths = [path for source in sources if isinstance(source, PartsSource) for path in source.paths]
         source_error = make_readable(engine, hook.get_conn, paths)
 
         def side(source: ReportSource | PartsSource, parameter: str) -> _Side:
@@ -90,7 +91,7 @@ def compare(
         )
         counts = diff.counts().as_dict()
         written = {} if result is None else result.save(diff, "SELECT * FROM diff")
-    for place in [*(earlier.places if earlier else ()), *later.places]:
+    for place in [place for source in sources for place in source.places]:
         was_read(hook, place)
     if written:
         was_written(hook, Place.of_file(written["path"]))

@@ -36,6 +36,7 @@ def to_parquet(
     beside = f"cos://{report.bucket}/{report.manifest_key.rpartition('/')[0]}/parquet/"
     part = ResultFile(
         location=_in_folder(destination or beside, part_name(report, files)),
+        sources=(source,),
         client=cache(lambda: hook.client_for(source) if destination else hook.client_in(report.region)),
     )
     part.check()

@@ -75,7 +75,7 @@ def answer(
 ) -> list[dict[str, Any]] | dict[str, Any]:
     """Answer a question; see :meth:`TableCalls.query`."""
     watch = Stopwatch()
-    result = result_file(destination, format, lambda: hook.client_for(source))
+    result = result_file(destination, format, lambda: hook.client_for(source), sources=(source,))
     if result is None:
         _check_max_rows(max_rows)
     with open_source(hook, source, settings=settings, allow_partial=allow_partial) as table:

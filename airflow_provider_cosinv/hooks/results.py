@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.hooks.destination import ResultLocation, check_writable, publish
+from airflow_provider_cosinv.hooks.overwriting import check_replaces_no_source
+from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
 from airflow_provider_cosinv.inventory.relation import Relation
 
 if TYPE_CHECKING:
@@ -39,11 +41,13 @@ class ResultFile:
     One file of a result.
 
     :param location: where it goes
+    :param sources: what it is made of
     :param client: gives the client of the bucket's region, where the place is a bucket; the same each time
     :param options: of DuckDB's COPY, where that writes it
     """
 
     location: ResultLocation
+    sources: tuple[ReportSource | PartsSource, ...]
     client: Callable[[], COSClient]
     options: str = ""
 
@@ -51,8 +55,10 @@ class ResultFile:
         """
         Find out whether it can be published: before the long work.
 
-        :raises COSInventoryError: where it cannot
+        :raises COSInventoryConfigurationError: where it would take the place of what it is made of
+        :raises COSInventoryError: where it cannot be written
         """
+        check_replaces_no_source(self.location, self.sources)
         check_writable(self.location, self.client)
 
     def save(self, relation: Relation, sql: str) -> dict[str, Any]:
@@ -81,6 +87,8 @@ def result_file(
     destination: str | None,
     format: str | None,  # noqa: A002  the operators' name for it
     client: Callable[[], COSClient],
+    *,
+    sources: tuple[ReportSource | PartsSource, ...],
 ) -> ResultFile | None:
     """
     Return the file of a result, checked; None where none is wanted.
@@ -88,6 +96,8 @@ def result_file(
     :param destination: ``cos://name-APPID/key``, or an absolute local path
     :param format: ``csv`` or ``parquet``; None is what the end of the destination's name says
     :param client: makes the client of the bucket's region, where the destination is a bucket
+    :param sources: what the result is made of
+    :raises COSInventoryConfigurationError: where it would take the place of one of them
     :raises COSInventoryError: where it cannot be written
     """
     if not destination:
@@ -105,6 +115,6 @@ def result_file(
             hint=f"Use one of {', '.join(_FORMATS)}.",
         )
     # The connection is not asked for again behind hours of work.
-    file = ResultFile(location, cache(client), _FORMATS[name])
+    file = ResultFile(location, sources, cache(client), _FORMATS[name])
     file.check()
     return file
