@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -41,17 +40,13 @@ def _keys(report: Manifest) -> Iterator[str]:
 def _is_there(part: str, location: ResultLocation) -> bool:
     if location.bucket is not None or part.startswith("cos://"):
         return part == str(location)
-    return any(_is_same_file(path, location.path) for path in _local_paths(part))
+    return _is_same_file(_local_path(part), location.path)
 
 
-def _local_paths(part: str) -> list[str]:
-    """Return what DuckDB may read by a path: it takes ``file:``, where it decodes nothing, ``~`` and patterns."""
-    path = part
-    if part.startswith("file:"):
-        path = part.removeprefix("file:").removeprefix("//localhost")
-    path = os.path.expanduser(path)  # noqa: PTH111  Path's raises where nobody has a home
-    found = glob.glob(path, recursive=True) if glob.has_magic(path) else []  # noqa: PTH207  Path's needs a folder
-    return [path, *found]
+def _local_path(part: str) -> str:
+    """Return what DuckDB reads by a path: it takes ``file:``, where it decodes nothing, and ``~``."""
+    path = part.removeprefix("file:").removeprefix("//localhost") if part.startswith("file:") else part
+    return os.path.expanduser(path)  # noqa: PTH111  Path's raises where nobody has a home
 
 
 def _is_same_file(path: str, target: str) -> bool:

@@ -89,7 +89,7 @@ class TestAQuery:
 
     @pytest.mark.parametrize(
         "spelling",
-        ["link", "link to its folder", "dots", "file:", "other name", "part by link", "part by URL", "pattern"],
+        ["link", "link to its folder", "dots", "file:", "other name", "part by link", "part by URL"],
     )
     def test_of_local_parts_knows_them_by_any_spelling(self, cos, parts, tmp_path, spelling):
         path = Path(parts[0]["path"])
@@ -104,7 +104,6 @@ class TestAQuery:
             "other name": (tmp_path / "hard.parquet", path),
             "part by link": (path, tmp_path / "link.parquet"),
             "part by URL": (path, f"file://localhost{path}"),
-            "pattern": (path, path.with_suffix(".parque?")),
         }[spelling]
         before = path.read_bytes()
         with pytest.raises(AirflowFailException, match="would take the place of one of the parts"):
