@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -26,6 +27,7 @@ BUCKET_TO_CHECK = "bucket"
 
 _DEFAULT_TIMEOUT = 30.0
 _SHOWN_NAMES = {"secret_id": "SecretId (login)", "secret_key": "SecretKey (password)"}
+_SHELL_NAME = re.compile(r"[A-Za-z0-9_]+")
 _FIELDS = get_provider_info()["connection-types"][0]["conn-fields"]
 
 
@@ -74,12 +76,23 @@ def bucket_to_check(connection: Connection) -> str | None:
 
 def no_connection(conn_id: str) -> COSInventoryTransientError:
     """Return the error for a connection that Airflow does not find."""
-    # Airflow says the same where its API server or a secrets backend does not answer: a retry may find it.
+    # Airflow says the same where a variable is broken, and where its API server or a secrets backend does not answer:
+    # a retry may find it.
     return COSInventoryTransientError(
         f"There is no connection {conn_id!r}, or Airflow cannot read it now.",
         parameter="cos_conn_id",
-        hint=f"Make one of type Tencent Cloud COS, or set AIRFLOW_CONN_{conn_id.upper()}. Where there is one, check "
-        "Airflow's API server and secrets backend.",
+        hint=f"Make one of type Tencent Cloud COS{_variable_to_check(conn_id)}. Where there is one, check Airflow's "
+        "API server and secrets backend.",
+    )
+
+
+def _variable_to_check(conn_id: str) -> str:
+    # Other ids make no name of a variable that a shell can set.
+    if not _SHELL_NAME.fullmatch(conn_id):
+        return ""
+    return (
+        f", or set AIRFLOW_CONN_{conn_id.upper()}. Where that is set, check that its JSON is complete, or its URI "
+        "percent-encoded (/ in a key is %2F): Airflow reports a broken one as missing"
     )
 
 

@@ -8,8 +8,9 @@ from airflow.sdk import BaseHook, Connection
 
 from airflow_provider_cosinv.cos.credential_source import CredentialSource
 from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 from airflow_provider_cosinv.hooks.connection import _warn_of, bucket_to_check, read_connection
+from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 
 KEY = "secretsecretsecret"
 ROLE_ARN = "qcs::cam::uin/100000000001:roleName/inventory"
@@ -134,6 +135,25 @@ def test_a_wrong_field_is_named_with_its_connection_and_no_secret(fields, parame
         read_connection(connection(**fields), region=None)
     assert raised.value.parameter == parameter
     assert KEY not in str(raised.value)
+
+
+@pytest.mark.parametrize("broken", ['{"conn_type": "cos", ', f"cos://AKIDx:{KEY}/half@?region=ap-x"])
+def test_a_variable_that_airflow_cannot_read_is_named_with_what_to_check(monkeypatch, broken):
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN_ONE", broken)
+    with pytest.raises(COSInventoryTransientError, match="There is no connection 'broken_one'") as raised:
+        _ = COSInventoryHook(cos_conn_id="broken_one").settings
+    assert "or set AIRFLOW_CONN_BROKEN_ONE. Where that is set, check that its JSON is complete" in raised.value.hint
+    assert "%2F" in raised.value.hint
+    assert "API server and secrets backend" in raised.value.hint
+    assert KEY not in str(raised.value)
+
+
+def test_an_id_that_makes_no_name_of_a_variable_is_told_no_variable():
+    with pytest.raises(COSInventoryTransientError) as raised:
+        _ = COSInventoryHook(cos_conn_id="cos-of.team").settings
+    assert raised.value.hint == (
+        "Make one of type Tencent Cloud COS. Where there is one, check Airflow's API server and secrets backend."
+    )
 
 
 def test_extra_that_is_no_json_object_is_named():
