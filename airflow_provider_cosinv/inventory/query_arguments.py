@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,6 +20,9 @@ MOST_DEPTH = 100
 _MOST = 2**63 - 1
 _MOST_DAYS = 365 * 1000
 _FIRST_YEAR = 1970
+# A template renders every number as text. No value that is allowed has more digits.
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,19}")
+_NUMBER = re.compile(r"[0-9]{1,300}(?:\.[0-9]{1,300})?")
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,14 @@ class Argument:
 
 
 def whole_number(*, at_least: int, at_most: int = _MOST) -> Callable[[Any], int]:
-    """Return a check for a whole number."""
+    """Return a check for a whole number, or the decimal digits of one."""
 
     def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not at_least <= value <= at_most:
+        number = int(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) else value
+        if isinstance(number, bool) or not isinstance(number, int) or not at_least <= number <= at_most:
             most = "" if at_most == _MOST else f" and at most {at_most}"
             raise ValueError(f"is {value!r}, not a whole number of at least {at_least}{most}")
-        return value
+        return number
 
     return read
 
@@ -129,9 +134,10 @@ def _by_class(
 
 
 def _read_price(value: Any) -> float:
-    # A text would hide a comma for a point, and a yes is no price.
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise ValueError(f"is {value!r}, not a number")  # noqa: TRY004  as of every wrong argument
+    # float() would take more texts than those of a number, and a yes is no price.
+    is_number = _NUMBER.fullmatch(value) if isinstance(value, str) else isinstance(value, (int, float, Decimal))
+    if isinstance(value, bool) or not is_number:
+        raise ValueError(f"is {value!r}, not a number")
     try:
         price = float(value)
     except OverflowError:

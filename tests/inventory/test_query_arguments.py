@@ -13,16 +13,24 @@ from airflow_provider_cosinv.inventory.queries import READY_QUERIES, ready_query
 from airflow_provider_cosinv.inventory.query_arguments import REQUIRED
 
 WRONG = [
-    *(("by_prefix", "depth", value) for value in (-1, 101, "2", 1.0, True, None, [1])),
-    *(("by_class_and_prefix", "limit", value) for value in (0, -1, "10", True, 2**63)),
+    *(
+        ("by_prefix", "depth", value)
+        for value in (-1, 101, "101", "-1", "2.0", " 2", "1_0", "٢", "", "9" * 5000, 1.0, True)
+    ),
+    *(("by_prefix", "depth", value) for value in (None, [1])),
+    *(("by_class_and_prefix", "limit", value) for value in (0, -1, "0", True, 2**63, str(2**63))),
     *(("largest_objects", "limit", value) for value in (0, None, "1; DROP TABLE x")),
-    *(("by_age", "edges", value) for value in ([], [30, 7], [7, 7], [0], ["7"], [7.5], "7", 7, None, [365_001])),
+    *(
+        ("by_age", "edges", value)
+        for value in ([], [30, 7], [7, 7], [0], ["0"], ["30", "7"], [7.5], "7", 7, None, [365_001])
+    ),
     *(("by_age", "now", value) for value in ("", "yesterday", "2026-01-31", "2026-01-31T00:00:00", 1700000000)),
     *(("by_age", "now", value) for value in (datetime(2026, 1, 1), "1969-12-31T00:00:00Z", "' OR 1=1 --")),  # noqa: DTZ001
-    *(("duplicates", "min_bytes", value) for value in (0, "1", 1.5, None)),
+    *(("duplicates", "min_bytes", value) for value in (0, "1 KB", 1.5, None)),
     *(("duplicates", "current_only", value) for value in ("true", 1, None)),
-    *(("storage_cost", "prices", value) for value in ({}, None, [0.1], {"STANDARD": "0.1"}, {"STANDARD": -1})),
+    *(("storage_cost", "prices", value) for value in ({}, None, [0.1], {"STANDARD": -1})),
     *(("storage_cost", "prices", {"STANDARD": value}) for value in (float("nan"), float("inf"), 10**400, True, None)),
+    *(("storage_cost", "prices", {"STANDARD": value}) for value in ("0,1", "1e-3", "nan", "-1", ".1", "", "9" * 400)),
     *(("storage_cost", "prices", value) for value in ({"": 1}, {None: 1}, {"STANDARD": 1, "Standard": 2})),
     *(("storage_cost", "minimum_bytes", value) for value in ({"STANDARD_IA": 0.5}, {"STANDARD_IA": -1}, None, 65536)),
 ]
@@ -37,6 +45,28 @@ def test_a_wrong_value_is_refused_by_name(name, argument, value):
     assert f"The query {name}: {argument} " in caught.value.message
     for known in READY_QUERIES[name].arguments:
         assert known in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "rendered", "typed"),
+    [
+        ("by_prefix", {"depth": "2", "limit": "20"}, {"depth": 2, "limit": 20}),
+        ("by_prefix", {"depth": "0", "limit": str(2**63 - 1)}, {"depth": 0, "limit": 2**63 - 1}),
+        (
+            "by_age",
+            {"edges": ["7", "30"], "now": "2026-01-01T00:00:00Z"},
+            {"edges": [7, 30], "now": "2026-01-01T00:00Z"},
+        ),
+        ("storage_cost", {"prices": {"STANDARD": "0.024"}}, {"prices": {"STANDARD": 0.024}}),
+        (
+            "storage_cost",
+            {"prices": {"STANDARD": "1"}, "minimum_bytes": {"STANDARD": "65536"}},
+            {"prices": {"STANDARD": 1}, "minimum_bytes": {"STANDARD": 65536}},
+        ),
+    ],
+)
+def test_a_number_may_be_the_text_that_a_template_makes_of_it(name, rendered, typed):
+    assert ready_query(name, rendered) == ready_query(name, typed)
 
 
 @pytest.mark.parametrize("name", READY_QUERIES)
