@@ -40,6 +40,17 @@ GRACE_POLLS = 3
 #: The trigger keeps a wait's time itself; Airflow's own limit is this much longer, for a triggerer that is not running.
 TRIGGERER_MARGIN = timedelta(minutes=5)
 
+_CHECK_DELIVERY = (
+    "COS does not say why it delivers no report. Check that the role COS_QcsRole exists and may write to the "
+    "destination bucket, that this bucket is in the source bucket's region, that its lifecycle rules do not delete the "
+    "report, and that the number of objects listed is not simply large. Then raise the time-out"
+)
+_CHECK_THE_RULE = (
+    "for a periodic inventory, check that bucket, destination_bucket, destination_prefix and inventory_id are those of "
+    "its rule, that the rule is enabled, and that COS dates a report of this day so: in which time zone is not "
+    "documented."
+)
+
 
 def look_once(hook: COSInventoryHook, states: StateLog, *, poll_interval: float) -> Manifest | None:
     """
@@ -109,15 +120,16 @@ def not_in_time(search: ReportSearch, *, timeout: float, last: str) -> COSInvent
     :param timeout: seconds waited
     :param last: the last state seen
     """
+    # Only the search of a job has a time before which no report is its.
+    if search.not_before is not None:
+        hint = f"{_CHECK_DELIVERY}, or clear the task that submits."
+    else:
+        hint = f"It looked in {search}: {_CHECK_THE_RULE} {_CHECK_DELIVERY}."
     return COSInventoryTimeoutError(
         f"No verified report, that is manifest.checksum and a manifest.json with this MD5, within {timeout:g} seconds "
         f"in {search} (last seen: {last or 'nothing'}).",
         bucket=search.bucket,
-        hint="COS does not say why it delivers no report. Check that the role COS_QcsRole exists and may write to the "
-        "destination bucket, that this bucket is in the source bucket's region, that its lifecycle rules do not delete "
-        "the report, and that the number of objects listed is not simply large. Then raise the time-out, or clear the "
-        "task that submits. For a periodic inventory, check that its rule is there and enabled, and that COS dates "
-        "a report of this day so: in which time zone is not documented.",
+        hint=hint,
     )
 
 

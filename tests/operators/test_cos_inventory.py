@@ -146,6 +146,8 @@ class TestSlowDelivery:
         with pytest.raises(AirflowFailException, match="COS_QcsRole") as raised:
             run_task(lambda: deepcopy(operator), make_context())
         assert isinstance(raised.value.__cause__, COSInventoryTimeoutError)
+        assert "clear the task that submits" in str(raised.value)
+        assert "rule" not in raised.value.__cause__.hint.replace("lifecycle rules", "")
 
     def test_airflows_own_limit_is_later_and_execution_timeout_counts(self, cos):
         operator = make_operator(

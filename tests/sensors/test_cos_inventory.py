@@ -26,7 +26,7 @@ from airflow_provider_cosinv.hooks.airflow_exceptions import (
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, Schedule
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
-from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
+from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor, COSInventorySensorTimeout
 from tests.conftest import DESTINATION, SOURCE
 from tests.support.tasks import make_context, run_task
 
@@ -47,6 +47,19 @@ def submit(**parameters):
 
 def make_sensor(mode, **parameters):
     return COSInventorySensor(**{"task_id": "wait", "poke_interval": 0.05, "timeout": 20, **MODES[mode], **parameters})
+
+
+@every_mode
+def test_a_wait_for_a_periodic_report_says_first_where_it_looked(cos, mode):
+    place = {"destination_bucket": DESTINATION, "destination_prefix": "inv", "date": "20261122"}
+    sensor = make_sensor(mode, bucket=SOURCE, inventory_id="daily", timeout=0.2, **place)
+    with pytest.raises(COSInventorySensorTimeout) as raised:
+        run_task(lambda: sensor, make_context())
+    assert raised.value.hint.startswith(
+        f"It looked in cos://{DESTINATION}/inv/1250000000/examplebucket/daily/20261122: for a periodic inventory, "
+        "check that bucket, destination_bucket, destination_prefix and inventory_id are those of its rule"
+    )
+    assert "submits" not in raised.value.hint
 
 
 class TestReportThatNeverComes:
