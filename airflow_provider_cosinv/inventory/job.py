@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -75,21 +76,20 @@ class InventoryJob:
 
         :raises COSInventoryConfigurationError: where a key is missing or wrong
         """
-        names = cls.__dataclass_fields__
+        if not isinstance(data, Mapping):
+            raise _no_job(f"{reprlib.repr(data)} is no job.")
+        for name, known in cls.__dataclass_fields__.items():
+            if name not in data and known.default is MISSING:
+                raise _no_job(f"The job has no {name}.")
+        submitted_at = data["submitted_at"]
+        if not isinstance(submitted_at, str):
+            raise _no_job(f"This is no job: submitted_at is {reprlib.repr(submitted_at)}.")
         try:
-            values = {name: data[name] for name in names if name in data}
-            values["submitted_at"] = datetime.fromisoformat(data["submitted_at"].replace("Z", "+00:00"))
-            return cls(**values)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise COSInventoryConfigurationError(
-                f"This is no job: {error!r}.",
-                parameter="job",
-                hint="Pass the output of a COSInventoryOperator, or bucket and inventory_id instead.",
-            ) from error
+            moment = datetime.fromisoformat(submitted_at.replace("Z", "+00:00"))
         except ValueError as error:
-            if isinstance(error, COSInventoryConfigurationError):
-                raise
             raise COSInventoryConfigurationError(f"This is no job: {error}.", parameter="submitted_at") from error
+        values = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        return cls(**{**values, "submitted_at": moment})
 
     def search(self) -> ReportSearch:
         """Return where and how the job's report is looked for."""
@@ -103,3 +103,11 @@ class InventoryJob:
             dates=report_dates(self.submitted_at - _START_LEAD, latest),
             not_before=self.submitted_at,
         )
+
+
+def _no_job(message: str) -> COSInventoryConfigurationError:
+    return COSInventoryConfigurationError(
+        message,
+        parameter="job",
+        hint="Pass the output of a COSInventoryOperator, or bucket and inventory_id instead.",
+    )

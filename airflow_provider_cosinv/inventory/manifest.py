@@ -99,6 +99,11 @@ class Manifest:
 
         :raises COSInventoryConfigurationError: where a key is missing or not of its type
         """
+        if not isinstance(data, Mapping):
+            raise _no_manifest(f"{reprlib.repr(data)} is no manifest.")
+        for name in cls.__dataclass_fields__:
+            if name not in data:
+                raise _no_manifest(f"The manifest has no {name}.")
         try:
             values = {name: data[name] for name in cls.__dataclass_fields__}
             for name in ("bucket", "region", "source_bucket", "manifest_key", "checksum"):
@@ -108,13 +113,9 @@ class Manifest:
             values["columns"] = tuple(
                 _expect(name, str, "columns") for name in _expect(data["columns"], (list, tuple), "columns")
             )
-            values["files"] = tuple(as_data_file(file) for file in data["files"])
-        except (KeyError, TypeError) as error:
-            raise COSInventoryConfigurationError(
-                f"This is no manifest: {error!r}.",
-                parameter="manifest",
-                hint="Pass the output of a COSInventorySensor.",
-            ) from error
+            values["files"] = tuple(as_data_file(file) for file in _expect(data["files"], (list, tuple), "files"))
+        except TypeError as error:
+            raise _no_manifest(f"This is no manifest: {error}.") from error
         return cls(**values)
 
     def batches(self, *, at_most: int = _MAX_BATCHES) -> list[list[DataFileDict]]:
@@ -134,6 +135,14 @@ class Manifest:
             batches[number].append(file.as_dict())
             heapq.heapreplace(lightest, (size + file.size, files + 1, number))
         return batches
+
+
+def _no_manifest(message: str) -> COSInventoryConfigurationError:
+    return COSInventoryConfigurationError(
+        message,
+        parameter="manifest",
+        hint='Pass the output of a COSInventorySensor, or output["manifest"] of a COSInventoryOperator that waits.',
+    )
 
 
 def _expect(value: Any, kind: type | tuple[type, ...], name: str) -> Any:

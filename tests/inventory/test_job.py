@@ -106,7 +106,20 @@ def test_a_missing_key_is_an_error_that_says_what_to_pass(missing: str) -> None:
     with pytest.raises(COSInventoryConfigurationError, match="Pass the output of a COSInventoryOperator") as raised:
         InventoryJob.from_dict(data)
     assert raised.value.parameter == "job"
-    assert missing in str(raised.value)
+    assert raised.value.message == f"The job has no {missing}."
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (["disposable"], "['disposable'] is no job."),
+        ({**JOB.as_dict(), "submitted_at": 7}, "This is no job: submitted_at is 7."),
+    ],
+)
+def test_what_is_no_job_is_named_in_words(data: Any, message: str) -> None:
+    with pytest.raises(COSInventoryConfigurationError) as raised:
+        InventoryJob.from_dict(data)
+    assert raised.value.message == message
 
 
 @given(rubbish)

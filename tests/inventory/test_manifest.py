@@ -297,9 +297,10 @@ def test_a_manifest_is_written_with_the_keys_of_its_xcoms() -> None:
 def test_a_manifest_with_a_missing_key_is_refused(missing: str) -> None:
     data = {name: value for name, value in parse().as_dict().items() if name != missing}
 
-    with pytest.raises(COSInventoryConfigurationError, match=missing) as raised:
+    with pytest.raises(COSInventoryConfigurationError, match="of a COSInventoryOperator that waits") as raised:
         Manifest.from_dict(data)
     assert raised.value.parameter == "manifest"
+    assert raised.value.message == f"The manifest has no {missing}."
 
 
 @pytest.mark.parametrize(
@@ -312,6 +313,12 @@ def test_a_manifest_with_a_missing_key_is_refused(missing: str) -> None:
 def test_a_manifest_with_a_value_of_another_type_is_refused(name: str, value: object) -> None:
     with pytest.raises(COSInventoryConfigurationError):
         Manifest.from_dict({**parse().as_dict(), name: value})
+
+
+def test_a_value_of_another_type_is_named_in_words() -> None:
+    with pytest.raises(COSInventoryConfigurationError) as raised:
+        Manifest.from_dict({**parse().as_dict(), "columns": "Key"})
+    assert raised.value.message == "This is no manifest: columns is 'Key'."
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 7])
