@@ -262,6 +262,7 @@ class COSInventoryHook(TableCalls):
         :param bucket: full name of the bucket it lies in
         :param manifest_key: its key
         :param checksum: its MD5, 32 hex digits
+        :raises COSInventoryConfigurationError: where ``checksum`` is no MD5
         :raises COSInventoryCorruptReportError: where it is not what its checksum says
         """
         manifest = read_manifest(

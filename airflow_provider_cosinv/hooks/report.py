@@ -16,6 +16,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTransientError,
 )
+from airflow_provider_cosinv.inventory.checksum import check_checksum
 from airflow_provider_cosinv.inventory.datafile import read_record_batches
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, as_data_file, parse_manifest
 from airflow_provider_cosinv.inventory.records import InventoryRecord
@@ -104,6 +105,7 @@ def is_unreadable(error: COSInventoryRequestError) -> bool:
 
 def read_manifest(client: COSClient, *, bucket: str, region: str, key: str, md5: str) -> Manifest:
     """Return a manifest, verified; see :meth:`COSInventoryHook.read_manifest`."""
+    md5 = check_checksum(md5)  # before anything is sent
     body = client.get_object(bucket, key, max_bytes=MANIFEST_MAX_BYTES).body
     return parse_manifest(body, bucket=bucket, region=region, key=key, checksum=md5)
 

@@ -6,6 +6,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import reprlib
+
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 
 _HEX = re.compile(r"[0-9a-f]{32}")
 _MD5_BYTES = 16
@@ -27,3 +30,20 @@ def parse_checksum(text: str) -> str | None:
     except (binascii.Error, ValueError):
         return None
     return digest.hex() if len(digest) == _MD5_BYTES else None
+
+
+def check_checksum(checksum: str) -> str:
+    """
+    Return the MD5 that a caller gives, as 32 lower-case hex digits.
+
+    :param checksum: in a spelling that :func:`parse_checksum` reads, such as the text of ``manifest.checksum``
+    :raises COSInventoryConfigurationError: where it is no MD5
+    """
+    found = parse_checksum(checksum) if isinstance(checksum, str) else None
+    if found is None:
+        raise COSInventoryConfigurationError(
+            f"{reprlib.repr(checksum)} is no MD5.",
+            parameter="checksum",
+            hint="Give the text of manifest.checksum, or the checksum of a Manifest: 32 hex digits.",
+        )
+    return found

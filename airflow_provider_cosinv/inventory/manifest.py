@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.inventory.checksum import check_checksum
 
 # Airflow maps over at most [core] max_map_length, 1,024 by default.
 _MAX_BATCHES = 64
@@ -191,8 +192,9 @@ def parse_manifest(body: bytes, *, bucket: str, region: str, key: str, checksum:
     :param region: the bucket's
     :param key: the manifest's key; every data file must lie below the folder of its inventory
     :param checksum: the MD5 it must have, 32 hex digits
+    :raises COSInventoryConfigurationError: where ``checksum`` is no MD5
     :raises COSInventoryCorruptReportError: where the MD5, the JSON or a value is wrong
     """
     from airflow_provider_cosinv.inventory.manifest_json import ManifestReader  # the two modules need each other
 
-    return ManifestReader(bucket=bucket, region=region, key=key).read(body, checksum)
+    return ManifestReader(bucket=bucket, region=region, key=key).read(body, check_checksum(checksum))

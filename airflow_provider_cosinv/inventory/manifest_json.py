@@ -24,6 +24,7 @@ _SHOW.maxstring = _SHOW.maxother = _SHOW.maxlong = 200
 _DATE = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[^/]*")
 # More digits than any count or size has; Python converts thousands of them slowly or not at all.
 _MAX_DIGITS = 20
+_AGAIN = "Take the inventory again, under a new id."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,11 @@ class ManifestReader:
         """Return the manifest, verified."""
         found = hashlib.md5(body, usedforsecurity=False).hexdigest()
         if found != checksum:
-            raise self._error(f"The manifest's MD5 is {found}, not {checksum}.")
+            raise self._error(
+                f"The manifest's MD5 is {found}, not {checksum}.",
+                hint="Check that the checksum is that of manifest.checksum. Where it is, the report was damaged. "
+                f"{_AGAIN}",
+            )
         try:
             data = json.loads(body)
         except (ValueError, RecursionError) as error:
@@ -73,10 +78,8 @@ class ManifestReader:
             files=files,
         )
 
-    def _error(self, message: str) -> COSInventoryCorruptReportError:
-        return COSInventoryCorruptReportError(
-            message, bucket=self.bucket, key=self.key, hint="Take the inventory again, under a new id."
-        )
+    def _error(self, message: str, *, hint: str = _AGAIN) -> COSInventoryCorruptReportError:
+        return COSInventoryCorruptReportError(message, bucket=self.bucket, key=self.key, hint=hint)
 
     def _full_name(self, data: dict[str, Any], side: str) -> str:
         name, appid = data.get(f"{side}Bucket"), data.get(f"{side}Appid")

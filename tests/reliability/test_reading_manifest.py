@@ -8,7 +8,11 @@ import hashlib
 import pytest
 
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
-from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryNotFoundError
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
+    COSInventoryCorruptReportError,
+    COSInventoryNotFoundError,
+)
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 from tests.conftest import DESTINATION, SOURCE
@@ -136,6 +140,25 @@ def test_the_checksum_of_a_manifest_is_checked_when_it_is_read(cos):
     with pytest.raises(COSInventoryCorruptReportError) as raised:
         COSInventoryHook().read_manifest(bucket=DESTINATION, manifest_key=report.manifest_key, checksum=MD5)
     refused(raised.value, report, f"The manifest's MD5 is {report.checksum}, not {MD5}")
+    assert raised.value.hint.startswith("Check that the checksum is that of manifest.checksum.")
+
+
+@pytest.mark.parametrize("checksum", ["abc", "", "0" * 31, None])
+def test_a_checksum_that_is_none_is_refused_before_anything_is_sent(cos, checksum):
+    report = put_report(cos, DESTINATION, BODY)
+    cos.fault(method="GET", times=0)  # counts
+    with pytest.raises(COSInventoryConfigurationError) as raised:
+        COSInventoryHook().read_manifest(bucket=DESTINATION, manifest_key=report.manifest_key, checksum=checksum)
+    assert raised.value.parameter == "checksum"
+    assert cos.faults()[0]["seen"] == 0
+
+
+def test_a_checksum_may_be_the_text_of_manifest_checksum(cos):
+    report = put_report(cos, DESTINATION, BODY)
+    manifest = COSInventoryHook().read_manifest(
+        bucket=DESTINATION, manifest_key=report.manifest_key, checksum=f'"{report.checksum.upper()}"\n'
+    )
+    assert manifest.checksum == report.checksum
 
 
 def test_a_manifest_that_is_gone_is_an_error_that_names_it(cos):
