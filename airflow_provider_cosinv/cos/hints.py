@@ -42,7 +42,8 @@ _BY_CODE = {
     "PathStyleDomainForbidden": "COS wants the bucket in the host name: the gateway of endpoint_url must keep the "
     "Host header as it is sent.",
     "NoSuchBucket": _BUCKET,
-    "NoSuchKey": "Check the key; the bucket itself answered.",
+    "NoSuchKey": "The bucket is there, the object is not: a lifecycle rule or a person deleted it, or the key is "
+    "wrong.",
     "NoSuchUpload": "Send the object again.",
     "InventoryConfigurationNotFoundError": "Check the inventory id; a new rule can take seconds to be readable, "
     "and one-time inventories are not promised to be.",

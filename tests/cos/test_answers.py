@@ -51,7 +51,7 @@ CODES = [
     (403, "PathStyleDomainForbidden", PERMISSION, "Host header"),
     (403, "InvalidObjectState", PERMISSION, "restore"),
     (404, "NoSuchBucket", NOT_FOUND, "APPID"),
-    (404, "NoSuchKey", NOT_FOUND, "Check the key"),
+    (404, "NoSuchKey", NOT_FOUND, "lifecycle rule or a person deleted it"),
     (405, "MethodNotAllowed", REFUSED, "finance regions"),
     (409, "PathConflict", REFUSED, None),
     (451, "UnavailableForLegalReasons", REFUSED, "overdue"),
