@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import shlex
@@ -59,12 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _write_ready_file(emulator, options.ready_file)
             stop.wait()
     except (COSError, OSError, ValueError) as error:
-        message = f"{error.code}: {error.message}" if isinstance(error, COSError) else error
-        parser.exit(2, f"{parser.prog}: {message}\n")
+        parser.exit(2, f"{parser.prog}: {_told(error, options)}\n")
     finally:
         if options.ready_file is not None:
             options.ready_file.unlink(missing_ok=True)
     return 0
+
+
+def _told(error: COSError | OSError | ValueError, options: argparse.Namespace) -> str:
+    if isinstance(error, COSError):
+        return f"{error.code}: {error.message}"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"Port {options.port} is taken: choose another with --port."
+    return str(error)
 
 
 def _parser() -> argparse.ArgumentParser:

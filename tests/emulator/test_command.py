@@ -87,8 +87,8 @@ def test_a_port_in_use_is_explained(capsys, monkeypatch):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(SystemExit):
-            main(["--port", str(taken.getsockname()[1])])
-    assert "in use" in capsys.readouterr().err
+            main(["--port", str(port := taken.getsockname()[1])])
+    assert f": Port {port} is taken: choose another with --port.\n" in capsys.readouterr().err
 
 
 def test_a_directory_becomes_a_bucket(tmp_path, cos, call):
