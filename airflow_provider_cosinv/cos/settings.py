@@ -21,6 +21,8 @@ DEFAULT_DOMAIN_SUFFIX = "myqcloud.com"
 # The VPC domain exists below this suffix only (436/6224).
 INTERNAL_DOMAIN_SUFFIX = "tencentcos.cn"
 
+#: What is right where proxies are wrong.
+PROXIES_HINT = 'Write {"https": "http://proxy.example.com:3128"}.'
 _MISSING = "Set it in the connection, or say where credentials come from in its extra credential."
 _PRINTABLE = re.compile(r"[!-~]+")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
@@ -155,14 +157,13 @@ def check_endpoint_url(url: str, *, parameter: str = "endpoint_url") -> None:
 
 
 def _check_proxies(proxies: Mapping[str, str] | None) -> None:
-    hint = 'Write {"https": "http://proxy.example.com:3128"}.'
     if proxies is None:
         return
     if not isinstance(proxies, Mapping):
-        raise refuse("proxies", "proxies is not a mapping of schemes to URLs.", hint)
+        raise refuse("proxies", "proxies is not a mapping of schemes to URLs.", PROXIES_HINT)
     for scheme, url in proxies.items():
         if scheme not in SCHEMES:
-            raise refuse("proxies", f"{scheme!r} is not a scheme.", hint)
+            raise refuse("proxies", f"{scheme!r} is not a scheme.", PROXIES_HINT)
         try:
             parts = urlsplit(url)
             # Reading the port checks it; HTTP libraries print a URL that they refuse, with its password.
@@ -170,4 +171,4 @@ def _check_proxies(proxies: Mapping[str, str] | None) -> None:
         except (AttributeError, TypeError, ValueError):
             usable = False
         if not usable:
-            raise refuse("proxies", f"The proxy for {scheme} is not an http or https URL.", hint)
+            raise refuse("proxies", f"The proxy for {scheme} is not an http or https URL.", PROXIES_HINT)

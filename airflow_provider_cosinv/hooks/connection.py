@@ -14,7 +14,7 @@ from airflow_provider_cosinv.cos.settings import DEFAULT_DOMAIN_SUFFIX, ClientSe
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.connection_credentials import read_credentials
-from airflow_provider_cosinv.hooks.connection_fields import boolean, choice_or_path, json_object, seconds, text
+from airflow_provider_cosinv.hooks.connection_fields import boolean, choice_or_path, json_object, proxies, seconds, text
 from airflow_provider_cosinv.inventory.bucket import BucketName
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def read_connection(connection: Connection, *, region: str | None) -> ClientSett
             internal=boolean(extra, "internal", default=False),
             timeout=timeout,
             verify_ssl=verify_ssl,
-            proxies=None if extra.get("proxies") in (None, "") else json_object(extra["proxies"], "proxies"),
+            proxies=proxies(extra),
         )
 
 

@@ -16,7 +16,7 @@ from airflow_provider_cosinv.cos.credential_source import (
 )
 from airflow_provider_cosinv.cos.settings import Credentials
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.hooks.connection_fields import json_object, text, whole_seconds
+from airflow_provider_cosinv.hooks.connection_fields import proxies, text, whole_seconds
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -51,16 +51,16 @@ def read_credentials(
             )
     if kind is None:
         return _stored(connection, extra)
+    source = _source(extra, kind, timeout)  # a kind that there is not is told first
     if _has_key(connection, extra):
         raise _two_identities("credential", kind)
-    return _source(extra, kind, timeout)
+    return source
 
 
 def _role(
     connection: Connection, extra: Mapping[str, Any], *, timeout: float, verify_ssl: bool | str
 ) -> CredentialSource:
     endpoint = text(extra, "sts_endpoint_url")
-    proxies = json_object(extra["proxies"], "proxies") if extra.get("proxies") else {}
     return CredentialSource(
         kind=ASSUME_ROLE,
         role_arn=text(extra, "role_arn"),
@@ -71,7 +71,7 @@ def _role(
         sts_endpoint_url=endpoint,
         timeout=timeout,
         verify_ssl=verify_ssl,
-        proxy=proxies.get(urlsplit(endpoint or "https:").scheme),
+        proxy=(proxies(extra) or {}).get(urlsplit(endpoint or "https:").scheme),
     )
 
 

@@ -8,15 +8,17 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_cosinv.cos.settings import PROXIES_HINT
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-def json_object(value: Any, field: str) -> Mapping[str, Any]:
+def json_object(value: Any, field: str, *, hint: str | None = None) -> Mapping[str, Any]:
     """
     Return a JSON object, written as text or not.
 
+    :param hint: what to write, for the error
     :raises COSInventoryConfigurationError: where it is something else
     """
     try:
@@ -24,8 +26,18 @@ def json_object(value: Any, field: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise COSInventoryConfigurationError(f"{field} is not a JSON object.", parameter=field)
+        raise COSInventoryConfigurationError(f"{field} is not a JSON object.", parameter=field, hint=hint)
     return found
+
+
+def proxies(extra: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """
+    Return the proxies by scheme, None where they are not given.
+
+    :raises COSInventoryConfigurationError: where they are something else
+    """
+    value = extra.get("proxies")
+    return None if value in (None, "") else json_object(value, "proxies", hint=PROXIES_HINT)
 
 
 def text(extra: Mapping[str, Any], field: str) -> str | None:

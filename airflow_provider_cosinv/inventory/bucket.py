@@ -57,7 +57,7 @@ def check_region(region: str | None, *, parameter: str = "region") -> str:
     """
     if not isinstance(region, str) or not _REGION.fullmatch(region):
         raise COSInventoryConfigurationError(
-            f"{region!r} is not a region.",
+            f"{region!r} is not a region." if region else "No region is given.",
             parameter=parameter,
             hint="Write the region's code, such as ap-guangzhou, in the connection or as the region of the task.",
         )

@@ -156,6 +156,26 @@ def test_an_id_that_makes_no_name_of_a_variable_is_told_no_variable():
     )
 
 
+@pytest.mark.parametrize(
+    ("fields", "message", "hint"),
+    [
+        ({"region": None}, "No region is given.", "Write the region's code, such as ap-guangzhou"),
+        ({"proxies": "http://proxy:3128"}, "proxies is not a JSON object.", 'Write {"https": "http://'),
+        ({**ROLE_OF, "proxies": "http://proxy:3128"}, "proxies is not a JSON object.", 'Write {"https": "http://'),
+        (
+            {"credential": "cvm"},
+            "'cvm' is not a source of credentials.",
+            "Use environment, cvm_role, tke_oidc or assume_role.",
+        ),
+    ],
+)
+def test_a_wrong_field_is_told_with_what_is_right(fields, message, hint):
+    with pytest.raises(COSInventoryConfigurationError) as raised:
+        read_connection(connection(**fields), region=None)
+    assert raised.value.message == f"Connection 'c': {message}"
+    assert raised.value.hint.startswith(hint)
+
+
 def test_extra_that_is_no_json_object_is_named():
     broken = Connection(conn_id="c", conn_type="cos", login="AKIDx", password=KEY, extra="[1]")
     with pytest.raises(COSInventoryConfigurationError, match="extra is not a JSON object"):
