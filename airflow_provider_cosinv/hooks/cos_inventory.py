@@ -181,7 +181,10 @@ class COSInventoryHook(TableCalls):
                 return error
             # Not the plain denial of this request: COS may put another reason into the message below AccessDenied.
             if "name/cos:GetService" not in (reason.hint or ""):
-                return reason
+                return type(reason)(
+                    f"The destination bucket cannot be asked for. Asked for the reason, COS says: {reason.message}",
+                    **{**reason.details(), "bucket": error.bucket},
+                )
         except COSInventoryError:
             return error
         if not isinstance(error, COSInventoryPermissionError):

@@ -182,6 +182,10 @@ class TestDestination:
         with pytest.raises(COSInventoryPermissionError, match="Check SecretId and SecretKey") as raised:
             COSInventoryHook().check_destination(self.destination())
         assert raised.value.code == "SignatureDoesNotMatch"
+        assert raised.value.bucket == DESTINATION
+        assert raised.value.message.startswith(
+            "The destination bucket cannot be asked for. Asked for the reason, COS says: GET Service"
+        )
 
     def test_a_missing_permission_says_how_to_do_without(self, cos, monkeypatch):
         cos.add_credential(secret_id="AKIDnarrow", secret_key="n" * 32, deny=["cos:HeadBucket"])
