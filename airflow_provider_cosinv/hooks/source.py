@@ -20,6 +20,8 @@ Batch: TypeAlias = Iterable[DataFile | Mapping[str, Any]]
 #: Parquet parts of one report: paths, or what COSInventoryToParquetOperator returns.
 Parts: TypeAlias = Iterable[str | Mapping[str, Any]] | str | Mapping[str, Any]
 
+_A_MANIFEST = "a manifest, such as the output of a COSInventorySensor; or "
+
 
 @dataclass(frozen=True)
 class ReportSource:
@@ -103,10 +105,13 @@ class PartsSource:
                     raise TypeError(path)
                 paths.append(path)
         except (KeyError, TypeError):
+            # Where another parameter gave them, as a side of a diff, a manifest is right, too.
+            is_parts = parameter == "parts"
             raise COSInventoryConfigurationError(
-                f"{short(parts)} are no parts of a report.",
+                f"{short(parts)} are no parts of a report." if is_parts else f"{short(parts)} is no report.",
                 parameter=parameter,
-                hint="Pass the output of COSInventoryToParquetOperator, or the paths of what it wrote.",
+                hint=f"Pass {'' if is_parts else _A_MANIFEST}the output of COSInventoryToParquetOperator, or the paths "
+                "of what it wrote.",
             ) from None
         return cls(tuple(paths))
 

@@ -36,6 +36,12 @@ INVENTORY_FIELDS = (
     "account_id",
 )
 
+_EXAMPLES = {
+    "tags": 'a mapping, such as {"team": "data"}',
+    "storage_classes": 'a list, such as ["STANDARD"]',
+    "optional_fields": 'a list, such as ["Size"]',
+}
+
 
 class InventoryParameters(Protocol):
     """What the operators that submit and that set up an inventory have in common."""
@@ -121,7 +127,7 @@ def _sequence(value: Sequence[str] | str | None, parameter: str) -> tuple[str, .
     found = _decoded(value, parameter) or ()
     if not isinstance(found, (list, tuple)):
         raise COSInventoryConfigurationError(
-            f"{found!r} is no list.", parameter=parameter, hint='Give a list, such as ["…", "…"].'
+            f"{found!r} is no list.", parameter=parameter, hint=f"Give {_EXAMPLES[parameter]}."
         )
     return tuple(found)
 
@@ -138,7 +144,7 @@ def _decoded(value: Any, parameter: str) -> Any:
         raise COSInventoryConfigurationError(
             f"{value!r} is text, but no JSON.",
             parameter=parameter,
-            hint=f"Give a value, or {{{{ params.{parameter} | tojson }}}} in a template.",
+            hint=f"Give {_EXAMPLES[parameter]}, or {{{{ params.{parameter} | tojson }}}} in a template.",
         ) from None
 
 

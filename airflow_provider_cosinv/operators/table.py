@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
+_A_REPORT = "Pass the output of the task before, such as wait.output"
+_WHAT_TO_GIVE = {
+    "query_arguments": 'Give a mapping, such as {"depth": 2}, or JSON of one',
+    "columns": 'Give a list, such as ["Appid", "Bucket", "Key"], or JSON of one',
+}
+
 
 class TableOperator(BaseOperator):
     """An operator that works on the rows of a report with DuckDB."""
@@ -146,5 +152,5 @@ def rendered(value: Any, parameter: str) -> Any:
         raise COSInventoryConfigurationError(
             f"{parameter} is text, but no JSON.",
             parameter=parameter,
-            hint="Pass the output of the task before, such as wait.output, or add | tojson in a template.",
+            hint=f"{_WHAT_TO_GIVE.get(parameter, _A_REPORT)}, or add | tojson in a template.",
         ) from None

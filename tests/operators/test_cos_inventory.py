@@ -218,6 +218,20 @@ def test_a_wrong_value_fails_before_any_request_and_names_the_parameter(cos, par
     assert cos.faults()[0]["seen"] == 0
 
 
+@pytest.mark.parametrize(
+    ("parameter", "value", "what"),
+    [
+        ("optional_fields", "Size", 'a list, such as ["Size"]'),
+        ("storage_classes", "STANDARD", 'a list, such as ["STANDARD"]'),
+        ("tags", "age=18", 'a mapping, such as {"team": "data"}'),
+    ],
+)
+def test_text_that_is_no_json_is_told_with_what_to_give(cos, parameter, value, what):
+    with pytest.raises(AirflowFailException) as raised:
+        make_operator(**{parameter: value}).execute(make_context())
+    assert raised.value.__cause__.hint == f"Give {what}, or {{{{ params.{parameter} | tojson }}}} in a template."
+
+
 def test_a_connection_that_is_not_found_is_told_before_any_request_and_left_to_the_retries(cos):
     cos.fault(status=500)  # seen by any request
     with pytest.raises(COSInventoryTransientError, match="There is no connection 'nowhere'"):

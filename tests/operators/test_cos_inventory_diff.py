@@ -174,7 +174,12 @@ class TestWhatIsWrong:
         assert error.parameter == side
 
     def test_there_must_be_a_current_report(self, reports):
-        assert compare_until_refused(previous=reports[0], current=None).parameter == "current"
+        error = compare_until_refused(previous=reports[0], current=None)
+        assert error.parameter == "current"
+        assert error.message == "None is no report."
+        assert error.hint.startswith(
+            "Pass a manifest, such as the output of a COSInventorySensor; or the output of COSInv"
+        )
 
     def test_parts_that_are_not_all_of_a_report_are_refused(self, reports, tmp_path):
         before, after = (to_parts(report, tmp_path) for report in reports)

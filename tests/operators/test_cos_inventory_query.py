@@ -278,6 +278,20 @@ class TestWhatIsWrong:
         assert isinstance(error, COSInventoryConfigurationError)
         assert error.parameter == names
 
+    @pytest.mark.parametrize(
+        ("parameters", "hint"),
+        [
+            (
+                {"query_arguments": "{'depth': 2}", "manifest": {}},
+                'Give a mapping, such as {"depth": 2}, or JSON of one',
+            ),
+            ({"manifest": "{'bucket': 'x'}"}, "Pass the output of the task before, such as wait.output"),
+        ],
+    )
+    def test_the_text_of_a_python_value_is_told_with_what_to_give(self, cos, parameters, hint):
+        error = ask_until_refused(query="by_prefix", **parameters)
+        assert error.hint == f"{hint}, or add | tojson in a template."
+
     def test_a_ready_made_query_that_is_none_or_has_no_such_argument_is_named(self, manifest):
         error = ask_until_refused(query="by_colour", manifest=manifest)
         assert error.parameter == "query"

@@ -217,6 +217,11 @@ class TestWhatIsWrong:
         assert error.parameter == parameter
         assert written(cos) == []
 
+    def test_columns_as_the_text_of_a_python_value_are_told_with_what_to_give(self, manifest):
+        error = select_until_refused(manifest=manifest, columns="['Key']")
+        assert error.parameter == "columns"
+        assert error.hint.startswith('Give a list, such as ["Appid", "Bucket", "Key"], or JSON of one')
+
     def test_one_of_manifest_and_parts_is_wanted(self, manifest):
         assert select_until_refused().parameter == "manifest, parts"
         assert select_until_refused(manifest=manifest, parts=[]).parameter == "manifest, parts"
