@@ -12,12 +12,13 @@ BROWSER_TESTS := -m pytest tests/system/test_web_interface.py
 # What its old libraries are warned of is theirs.
 OLD_BROWSER_TESTS := $(BROWSER_TESTS) -o filterwarnings=default
 
-.PHONY: help demo test lint types unit docs system screenshots benchmark benchmark-table benchmark-waits soak matrix constraints clean
+.PHONY: help demo test lint types unit docs snippets system screenshots benchmark benchmark-table benchmark-waits soak matrix constraints clean
 
 help:
 	@echo "make demo             the main job on the emulator, with a real Airflow; no account needed"
 	@echo "make test             lint, types, the documentation, and all tests but those of make system"
 	@echo "make docs             the documentation as a site, in site/; every warning is an error"
+	@echo "make snippets         docs/snippets and dags_examples into the pages that show them"
 	@echo "make system           Airflow on PostgreSQL, with Celery and Redis, and its web interface in a browser"
 	@echo "make screenshots      docs/images: pictures of the web interface"
 	@echo "make benchmark        a report of a million objects, start to end"
@@ -61,6 +62,9 @@ unit: $(READY)
 # With --quiet it would not count warnings. The variable spares a page of notices about other tools.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+snippets: $(READY)
+	$(BIN)/python -m tests.docs.snippets
 
 system: $(READY)-system $(OLD)/.ready
 	sh tests/system/install.sh

@@ -15,8 +15,7 @@ ROOT = Path(__file__).parents[2]
 SNIPPETS = ROOT / "docs" / "snippets"
 DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
-_BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
-_SNIPPET = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
+_BLOCK = re.compile(r"^(?:<!-- snippet: (\S+) -->\n)?( *)```(\w*)\n(.*?)^\2```$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,26 +26,23 @@ class Block:
     :param document: path from the root of the repository
     :param language: what stands behind the fence; empty for commands
     :param text: between the fences
+    :param snippet: the file that the block shows, from the root of the repository
     """
 
     document: str
     language: str
     text: str
-
-    @property
-    def snippets(self) -> list[str]:
-        """The files that the block is made of, from the root of the repository."""
-        return _SNIPPET.findall(self.text)
+    snippet: str | None
 
     def __str__(self) -> str:
-        return f"{self.document}: {self.text.strip().splitlines()[0]}"
+        return f"{self.document}: {self.snippet or self.text.strip().splitlines()[0]}"
 
 
 def read_blocks(document: str) -> list[Block]:
     """Return the blocks of a document."""
     return [
-        Block(document=document, language=language, text=text)
-        for _, language, text in _BLOCK.findall((ROOT / document).read_text())
+        Block(document=document, language=language, text=text, snippet=snippet or None)
+        for snippet, _, language, text in _BLOCK.findall((ROOT / document).read_text())
     ]
 
 
@@ -55,11 +51,11 @@ RUN: set[Block] = set()
 
 
 def blocks_to_run(document: str, start: str = "", *, language: str | None = None) -> list[str]:
-    """Return the texts of the blocks that begin so; whoever asks runs them."""
+    """Return the texts of the blocks that begin so; whoever asks runs them. Blocks of snippets run as their files."""
     found = [
         block
         for block in read_blocks(document)
-        if block.text.lstrip().startswith(start) and language in (None, block.language)
+        if block.snippet is None and block.text.lstrip().startswith(start) and language in (None, block.language)
     ]
     assert found, f"{document} has no block that begins with {start!r}"
     RUN.update(found)

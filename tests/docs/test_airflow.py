@@ -34,7 +34,7 @@ def load(name):
 
 
 def test_every_block_is_a_file_and_every_file_is_shown():
-    shown = re.findall(r'^--8<-- "docs/snippets/airflow/(.+)"$', DOCUMENT, re.MULTILINE)
+    shown = re.findall(r"^<!-- snippet: docs/snippets/airflow/(.+) -->$", DOCUMENT, re.MULTILINE)
     assert sorted(shown) == sorted(path.name for path in FOLDER.glob("*.py"))
     assert DOCUMENT.count("```") == 2 * len(shown)
 

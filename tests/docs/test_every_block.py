@@ -9,6 +9,7 @@ import re
 import pytest
 
 from tests.docs.blocks import DOCUMENTS, ROOT, RUN, SNIPPETS, read_blocks
+from tests.docs.snippets import put_snippets
 
 TESTS = {
     path: path.read_text()
@@ -36,17 +37,30 @@ def is_run(path):
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_each_block_is_run(block):
-    if block.snippets:
-        assert block.text.strip().splitlines() == [f'--8<-- "{path}"' for path in block.snippets]
-        for path in block.snippets:
-            assert (ROOT / path).is_file(), path
-            assert is_run(path), path
-    else:
-        assert block in RUN
+    assert is_run(block.snippet) if block.snippet else block in RUN
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.snippet], ids=str)
+def test_each_block_of_a_snippet_is_what_its_file_holds(block):
+    same = block.text == (ROOT / block.snippet).read_text()
+    assert same, f"{block.document} shows something else than {block.snippet}. Type: make snippets"
+
+
+def test_a_block_becomes_what_its_file_holds_and_the_rest_stays(tmp_path):
+    (tmp_path / "a.py").write_text("new = 1\n")
+    page = "Text.\n\n<!-- snippet: a.py -->\n```python\n{}```\n\n```python\nof_the_page()\n```\n"
+    for before in ("", "old = 0\n"):
+        assert put_snippets(page.format(before), tmp_path) == page.format("new = 1\n")
+
+
+def test_each_name_of_a_snippet_stands_before_a_block():
+    for document in DOCUMENTS:
+        named = re.findall(r"<!-- snippet", (ROOT / document).read_text())
+        assert len(named) == sum(block.snippet is not None for block in read_blocks(document)), document
 
 
 def test_each_snippet_is_shown():
-    shown = {path for block in BLOCKS for path in block.snippets}
+    shown = {block.snippet for block in BLOCKS}
     there = {
         str(path.relative_to(ROOT)) for path in SNIPPETS.rglob("*") if path.is_file() and "__pycache__" not in str(path)
     }

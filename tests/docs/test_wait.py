@@ -139,7 +139,7 @@ def test_a_report_of_a_date_is_found_and_another_is_skipped(cos):
 
 class TestWhatItSays:
     def test_every_block_is_a_file_and_every_file_is_shown(self):
-        shown = re.findall(r'^--8<-- "docs/snippets/wait/(.+)"$', DOCUMENT, re.MULTILINE)
+        shown = re.findall(r"^<!-- snippet: docs/snippets/wait/(.+) -->$", DOCUMENT, re.MULTILINE)
         assert sorted(shown) == sorted(path.name for path in FOLDER.iterdir() if path.is_file())
         assert DOCUMENT.count("```") == 2 * len(shown)
 
