@@ -42,8 +42,8 @@ def test_each_block_is_run(block):
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.snippet], ids=str)
 def test_each_block_of_a_snippet_is_what_its_file_holds(block):
-    same = block.text == (ROOT / block.snippet).read_text()
-    assert same, f"{block.document} shows something else than {block.snippet}. Type: make snippets"
+    held = (ROOT / block.snippet).read_text()
+    assert block.text == held, f"{block.document} shows something else than {block.snippet}. Type: make snippets"
 
 
 def test_a_block_becomes_what_its_file_holds_and_the_rest_stays(tmp_path):
