@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import re
+from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -142,6 +143,17 @@ def test_the_task_that_asks_runs(manifest, block):
     assert [row["prefix"] for row in result] == ["tmp/", "logs/2025/", "backup/", "logs/2026/", "图片/", ""]
 
 
+def test_the_time_that_every_run_has_is_one_to_count_from(manifest):
+    from airflow_provider_cosinv.operators.cos_inventory_query import COSInventoryQueryOperator
+
+    now = re.search(r'`"({{ dag_run.+?)"`', SECTIONS["by_age"])[1]
+    ask = COSInventoryQueryOperator(task_id="ask", manifest=manifest, query="by_age", query_arguments={"now": now})
+    run = SimpleNamespace(run_after=datetime(2020, 1, 1, tzinfo=timezone.utc))
+    ask.render_template_fields({"dag_run": run})
+    result = run_task(lambda: ask, make_context(dag_run=run)).result
+    assert [row["age"] for row in result if row["objects"]] == ["future"]
+
+
 @runs("docs/queries.md", "with COSInventoryHook")
 def test_the_python_that_asks_runs(manifest, block):
     space = {"COSInventoryHook": COSInventoryHook, "ready_query": ready_query, "manifest": manifest}
@@ -152,6 +164,7 @@ def test_the_python_that_asks_runs(manifest, block):
 @runs("docs/queries.md", "inventory_bill(")
 def test_the_bill_is_the_one_shown(report, block):
     section = SECTIONS["What the inventory cost"]
-    bill = eval(block, {"inventory_bill": inventory_bill, "manifest": report.report.as_dict()})
+    manifest = report.report.as_dict() if "manifest[" in block else report.report
+    bill = eval(block, {"inventory_bill": inventory_bill, "manifest": manifest})
     assert bill == Decimal("0.135")
     assert f"`{bill!r}`" in section

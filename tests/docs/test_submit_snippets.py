@@ -11,8 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory import InventoryJob
+from airflow_provider_cosinv.inventory.layout import report_dates
 from tests.conftest import DESTINATION, SOURCE
 from tests.docs.blocks import ROOT, SNIPPETS
 from tests.support.reports import run
@@ -76,7 +78,8 @@ def test_an_id_of_ones_own_is_attached_to(cos):
     ids = []
     for run_id in ("manual__1", "manual__2"):
         task = dag_of("own_id.py", "with_an_id_of_its_own").get_task("submit")
-        task.render_template_fields({"ds_nodash": "20261126"})
+        # All that a run without a logical date has.
+        task.render_template_fields({"dag_run": SimpleNamespace(run_after=datetime(2026, 11, 26, tzinfo=timezone.utc))})
         ids.append(run_task(lambda task=task: task, make_context(ti=TaskInstance(run_id=run_id))).result)
     assert [job["inventory_id"] for job in ids] == ["export-20261126"] * 2
     assert [job["attached"] for job in ids] == [False, True]
@@ -97,3 +100,20 @@ def test_python_submits_too(cos, capsys):
     space = runpy.run_path(str(FOLDER / "python.py"))
     assert capsys.readouterr().out.strip() == space["submitted"].job_id
     assert cos.accepted_posts(SOURCE) == 1
+
+
+class TestPythonThatLooks:
+    @pytest.fixture
+    def emulator_settings(self):
+        return EmulatorSettings(post_rate=0, delivery=Delivery(polls=1))
+
+    def test_it_finds_what_python_submitted_and_asks_it(self, cos, capsys):
+        runpy.run_path(str(FOLDER / "python.py"))
+        capsys.readouterr()
+        now = datetime.now(timezone.utc)
+        text = (FOLDER / "python_report.py").read_text()
+        days = '("20261126", "20261127")'
+        assert days in text
+        for said in ({"absent"}, {"ready", "3 objects", "图片/ 1 3", "logs/ 1 5", " 1 7"}):
+            exec(text.replace(days, repr(report_dates(now, now))), {})
+            assert said <= set(capsys.readouterr().out.splitlines())

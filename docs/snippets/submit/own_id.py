@@ -9,7 +9,7 @@ def with_an_id_of_its_own():
         task_id="submit",
         bucket="examplebucket-1250000000",
         destination_bucket="inventorybucket-1250000000",
-        inventory_id="export-{{ ds_nodash }}",
+        inventory_id="export-{{ dag_run.run_after | ds_nodash }}",
         on_duplicate="attach",
     )
 

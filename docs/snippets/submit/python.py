@@ -5,7 +5,7 @@ submitted = COSInventoryHook().submit_inventory(
     bucket="examplebucket-1250000000",
     configuration=InventoryConfiguration(
         inventory_id="by-hand-2026-11-26",
-        destination=Destination(bucket="inventorybucket-1250000000", region="ap-guangzhou"),
+        destination=Destination(bucket="inventorybucket-1250000000", region="ap-guangzhou", prefix="by_hand"),
         optional_fields=("Size",),
     ),
 )
