@@ -5,21 +5,29 @@ from __future__ import annotations
 
 import inspect
 import re
-from datetime import datetime, timezone
+import runpy
+from copy import deepcopy
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from airflow.sdk import DAG, task
+from airflow.sdk.execution_time import macros
 
+from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowSkipException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, Schedule
 from airflow_provider_cosinv.inventory.table_columns import table_columns
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
-from airflow_provider_cosinv.operators.cos_inventory_diff import COSInventoryDiffOperator
 from airflow_provider_cosinv.operators.cos_inventory_parquet import COSInventoryToParquetOperator
 from airflow_provider_cosinv.operators.cos_inventory_query import COSInventoryQueryOperator
 from airflow_provider_cosinv.operators.cos_inventory_selection import COSInventorySelectionOperator
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
-from tests.docs.blocks import runs
+from tests.conftest import DESTINATION, SOURCE
+from tests.docs.blocks import SNIPPETS, runs
 from tests.support.reports import take_report
+from tests.support.tasks import make_context, run_task
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = (ROOT / "docs" / "tables.md").read_text()
@@ -43,11 +51,9 @@ def run(block: str) -> dict[str, object]:
             "COSInventoryHook": COSInventoryHook,
             "COSInventoryToParquetOperator": COSInventoryToParquetOperator,
             "COSInventoryQueryOperator": COSInventoryQueryOperator,
-            "COSInventoryDiffOperator": COSInventoryDiffOperator,
             "COSInventorySelectionOperator": COSInventorySelectionOperator,
             "task": task,
             "batches": batches,
-            "last_week": COSInventorySensor(task_id="last_week", bucket="examplebucket-1250000000", inventory_id="w"),
         }
         submit = COSInventoryOperator(task_id="submit", bucket="examplebucket-1250000000")
         names["wait"] = COSInventorySensor(task_id="wait", job=submit.output)
@@ -66,6 +72,36 @@ class TestTheDocumentOfTables:
 
         assert counted == [{"objects": 3}]
         assert sorted(row["Key"] for row in oldest) == ["logs/2026/a+b.gz", "readme.txt", "图片/一 二.jpg"]
+
+    @pytest.mark.parametrize("days", [0, 7])
+    def test_a_week_is_compared_with_the_one_before_or_with_nothing(self, cos, days):
+        dag = runpy.run_path(str(SNIPPETS / "tables" / "diff.py"))["what_the_week_has_changed"]()
+        rule = InventoryConfiguration(
+            inventory_id="daily",
+            destination=Destination(bucket=DESTINATION, region="ap-guangzhou", prefix="rules"),
+            schedule=Schedule(frequency="Daily"),
+        )
+        COSInventoryHook().put_rule(bucket=SOURCE, configuration=rule)
+        delivered = datetime.strptime(cos.deliver_rule(SOURCE, "daily")["date"], "%Y%m%d").replace(tzinfo=timezone.utc)
+        due = SimpleNamespace(run_after=delivered + timedelta(days=days, hours=8))
+
+        def outcome(name, **changed):
+            found = deepcopy(dag.get_task(name))
+            vars(found).update(changed)
+            found.render_template_fields({"dag_run": due, "macros": macros})
+            return run_task(lambda: deepcopy(found), make_context(dag_run=due)).result
+
+        # One of the two is there: that of this week, or that of the week before.
+        if days:
+            assert outcome("last_week")["matched_objects"] == 3
+        else:
+            with pytest.raises(AirflowSkipException):
+                outcome("last_week", timeout=0.1, poke_interval=0.02)
+            current = outcome("this_week")
+            counts = outcome("diff", previous=None, current=current)
+            assert (counts["added"], counts["removed"]) == (current["matched_objects"], 0)
+            assert counts["path"] == f"cos://{DESTINATION}/changes/{delivered:%Y-%m-%d}.parquet"
+        assert dag.get_task("diff").trigger_rule == "none_failed"
 
     def test_the_columns_are_those_of_the_table(self):
         documented = set(re.findall(r"`([A-Za-z0-9]+)`", section("The table").split("An empty field")[0]))
