@@ -8,7 +8,7 @@ import re
 from tests.docs.blocks import ROOT, blocks_to_run, read_blocks
 
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
-# What runs the English blocks runs these, which are the same.
+# What runs the English blocks runs these, whose code is the same.
 CODE = blocks_to_run(CHINESE)
 
 
@@ -43,8 +43,12 @@ def test_the_headings_are_as_many_and_as_deep():
     assert len(levels(CHINESE)) > 8
 
 
-def test_the_code_blocks_are_the_same():
-    assert [block.text for block in read_blocks(ENGLISH)] == CODE
+def without_comments(code):
+    return re.sub(r" +# .*", "", code)
+
+
+def test_the_code_blocks_are_the_same_but_for_their_comments():
+    assert [without_comments(block.text) for block in read_blocks(ENGLISH)] == [without_comments(text) for text in CODE]
 
 
 def test_the_tables_have_the_same_rows():
