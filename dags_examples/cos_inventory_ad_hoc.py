@@ -41,7 +41,12 @@ _FULL_NAME = "^[a-z0-9][a-z0-9-]*-[0-9]+$"
             description="name-APPID, in the same region",
         ),
         "prefix": Param("", type="string", title="Prefix", description="List only keys that begin with it."),
-        "versions": Param("Current", enum=["Current", "All"], title="Object versions"),
+        "versions": Param(
+            "Current",
+            enum=["Current", "All"],
+            title="Object versions",
+            description="Current, or All: every version and delete marker (a larger report).",
+        ),
         "fields": Param(
             ["Size", "LastModifiedDate", "StorageClass"],
             type="array",
@@ -65,7 +70,7 @@ def cos_inventory_ad_hoc() -> None:
         optional_fields="{{ params.fields | tojson }}",
         wait_for_completion=True,
         deferrable=True,
-        poll_interval=5,
+        poll_interval=5,  # seconds; a poll is a small request or two. 60 is plenty for a large bucket
     )
 
     @task

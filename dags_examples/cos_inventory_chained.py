@@ -18,7 +18,9 @@ from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 
 BUCKET = "examplebucket-1250000000"
 DESTINATION_BUCKET = "inventorybucket-1250000000"
-REPORT = Asset(f"cos://{DESTINATION_BUCKET}/cos_bucket_inventory/examplebucket")
+DESTINATION_PREFIX = "cos_bucket_inventory"
+# A full name is name-APPID.
+REPORT = Asset(f"cos://{DESTINATION_BUCKET}/{DESTINATION_PREFIX}/{BUCKET.rpartition('-')[0]}")
 
 
 @dag(
@@ -34,7 +36,7 @@ def cos_inventory_producer() -> None:
         task_id="submit",
         bucket=BUCKET,
         destination_bucket=DESTINATION_BUCKET,
-        destination_prefix="cos_bucket_inventory",
+        destination_prefix=DESTINATION_PREFIX,
         optional_fields=["Size"],
     )
     COSInventorySensor(
@@ -42,7 +44,7 @@ def cos_inventory_producer() -> None:
         job=submit.output,
         outlets=[REPORT],
         deferrable=True,
-        poke_interval=5,
+        poke_interval=5,  # seconds; a poll is a small request or two. 60 is plenty for a large bucket
         timeout=12 * 60 * 60,
     )
 
@@ -65,7 +67,8 @@ def cos_inventory_consumer() -> None:
         """Return the data files in at most eight parts; raise it to as many as you have workers."""
         from airflow_provider_cosinv.inventory import Manifest
 
-        return [list(batch) for batch in Manifest.from_dict(manifest).batches(at_most=8)]
+        # A report without a file is one empty part: over no batch at all, Airflow would skip what follows.
+        return [list(batch) for batch in Manifest.from_dict(manifest).batches(at_most=8)] or [[]]
 
     @task
     def count(manifest: dict[str, Any], batch: list[Any]) -> dict[str, int]:

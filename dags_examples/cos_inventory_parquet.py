@@ -41,7 +41,7 @@ def cos_inventory_parquet() -> None:
         task_id="wait",
         job=submit.output,
         deferrable=True,
-        poke_interval=5,
+        poke_interval=5,  # seconds; a poll is a small request or two. 60 is plenty for a large bucket
         timeout=12 * 60 * 60,
     )
 

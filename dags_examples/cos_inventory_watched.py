@@ -20,8 +20,10 @@ DESTINATION_BUCKET = "inventorybucket-1250000000"
 DESTINATION_PREFIX = "cos_bucket_inventory"
 INVENTORY_ID = "daily"
 
+# Reports lie below APPID and name of the bucket that is listed; its full name is name-APPID.
+NAME, _, APPID = BUCKET.rpartition("-")
 DAILY = Asset(
-    f"cos://{DESTINATION_BUCKET}/{DESTINATION_PREFIX}/1250000000/examplebucket/{INVENTORY_ID}",
+    f"cos://{DESTINATION_BUCKET}/{DESTINATION_PREFIX}/{APPID}/{NAME}/{INVENTORY_ID}",
     watchers=[
         AssetWatcher(
             name="cos_inventory_daily",
