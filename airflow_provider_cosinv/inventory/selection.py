@@ -177,7 +177,11 @@ def _chosen(relation: Relation, report: Manifest, columns: Sequence[str] | None)
     if columns is None:
         return there
     if isinstance(columns, str) or not all(isinstance(name, str) for name in columns):
-        raise COSInventoryConfigurationError(f"{columns!r} is no list of columns.", parameter="columns")
+        raise COSInventoryConfigurationError(
+            f"{columns!r} is no list of columns.",
+            parameter="columns",
+            hint='Give a list, such as ["Appid", "Bucket", "Key", "Size"].',
+        )
     wanted = {name.lower() for name in columns}
     known = {name.lower() for column in there for name in (column.name, column.source)}
     needed = [column for column in there if column.name in (*BASE_FIELDS, "VersionId")]
