@@ -201,6 +201,11 @@ class Answers:
         return ErrorResponse(error=self.error)
 
 
+# Airflow 3.1 is warned of its own way to read a connection where there is a supervisor.
+supervised = pytest.mark.filterwarnings("ignore:Using Connection.from_json:DeprecationWarning")
+
+
+@supervised
 @pytest.mark.parametrize("mode", ["poke", "deferrable"])
 def test_a_reference_that_no_dag_resolves_gets_no_event_and_fails_no_wait(cos, monkeypatch, caplog, mode):
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Answers(ErrorType.ASSET_NOT_FOUND), raising=False)
@@ -212,6 +217,7 @@ def test_a_reference_that_no_dag_resolves_gets_no_event_and_fails_no_wait(cos, m
     assert [record.levelname for record in caplog.records if "nobody's" in record.getMessage()] == ["WARNING"]
 
 
+@supervised
 def test_a_reference_that_airflow_cannot_look_up_now_is_left_to_the_retries(cos, monkeypatch):
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Answers(ErrorType.API_SERVER_ERROR), raising=False)
     context = make_context(outlet_events=OutletEventAccessors())
