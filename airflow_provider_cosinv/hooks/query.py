@@ -13,13 +13,13 @@ from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
 from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.inventory.queries import ready_query
-from airflow_provider_cosinv.inventory.relation import MAX_BYTES, Relation
+from airflow_provider_cosinv.inventory.relation import Relation
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.hooks.table_calls import TableCalls
 
-# Not even a byte a row would be left of what a task may return.
-_MOST_ROWS = MAX_BYTES
+# One more is asked for, and DuckDB counts them in 64 bits.
+_MOST_ROWS = 2**63 - 2
 
 
 class Question:

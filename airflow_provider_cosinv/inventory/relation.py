@@ -160,8 +160,8 @@ class Relation(ABC):
         :raises COSInventoryTransientError: where the disk of the temporary folder is full
         """
         plan = self._plan(sql)
-        rows = self._narrowed() if "parquet" in options else "FROM cos_query"
         with self.explained():
+            rows = self._narrowed() if "parquet" in options else "FROM cos_query"
             answer = self._run(f"COPY ({rows}) TO {literal(str(path))} ({options})", plan)
         return int(answer[0][0])
 

@@ -94,9 +94,7 @@ def _locked(folder: Path) -> int | None:
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
         return None
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not lock_file(opened):
         os.close(opened)
         return None
     return opened
@@ -127,7 +125,7 @@ def _may_be_left(folder: Path) -> bool:
 
 def lock_file(opened: int) -> bool:
     """
-    Lock an open file for as long as it stays open, which the death of its process ends, too.
+    Lock an open file, or folder, for as long as it stays open, which the death of its process ends, too.
 
     :param opened: its descriptor
     :return: False where another one holds it, or its file system locks no files

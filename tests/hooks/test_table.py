@@ -94,6 +94,19 @@ def test_a_part_that_cos_refuses_is_an_error_of_cos_at_whatever_it_is_read_for(c
     assert caught.value.code == "AccessDenied"
 
 
+@pytest.mark.parametrize("nth", range(1, 9))
+def test_a_part_that_cos_refuses_is_an_error_of_cos_also_where_the_result_is_written(
+    cos, manifest, monkeypatch, tmp_path, nth
+):
+    monkeypatch.setattr(filesystem, "TAILS", 0)
+    hook = COSInventoryHook()
+    parts = [hook.to_parquet(manifest)]
+    cos.fault(action="GetObject", key=r"\.parquet$", status=403, code="AccessDenied", nth=nth, times=None)
+    with pytest.raises(COSInventoryPermissionError) as caught:
+        hook.query(sql="SELECT sum(Size) AS s FROM inventory", parts=parts, destination=str(tmp_path / "s.parquet"))
+    assert caught.value.code == "AccessDenied"
+
+
 @pytest.mark.usefixtures("impatient_retries")
 @pytest.mark.parametrize("work", ["to_parquet", "query", "diff"])
 def test_work_that_is_done_is_published_though_the_connection_cannot_be_read_any_more(cos, manifest, work):

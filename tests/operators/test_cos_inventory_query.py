@@ -251,7 +251,10 @@ class TestWhatIsWrong:
         error = ask_until_refused(sql="SELECT unnest(range(1001)) AS n FROM inventory LIMIT 1001", manifest=manifest)
         assert error.parameter == "max_rows"
 
-    @pytest.mark.parametrize("max_rows", [0, -1, "10", True, None])
+    def test_a_limit_may_be_as_large_as_duckdb_counts(self, manifest):
+        assert ask(sql=BY_KEY, manifest=manifest, max_rows=2**63 - 2) == ROWS
+
+    @pytest.mark.parametrize("max_rows", [0, -1, 2**63 - 1, "10", True, None])
     def test_a_limit_that_is_none_is_named(self, manifest, max_rows):
         assert ask_until_refused(sql=BY_KEY, manifest=manifest, max_rows=max_rows).parameter == "max_rows"
 
