@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
 from airflow_provider_cosinv.triggers import pacing
 from tests.support import cloud as played
+from tests.support.clock import WallClock
 from tests.support.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -80,6 +82,14 @@ def impatient_retries(monkeypatch):
     yield
     for policy, values in before:
         vars(policy).update(values)
+
+
+@pytest.fixture
+def wall_clock(monkeypatch) -> WallClock:
+    """The time of day of this process, which the test moves forward."""
+    clock = WallClock()
+    monkeypatch.setattr(time, "time", clock.time)
+    return clock
 
 
 @pytest.fixture

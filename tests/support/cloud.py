@@ -57,6 +57,7 @@ class Cloud:
     :param allow: what the credentials may do at COS
     :param callers: who may assume the role: SecretId and SecretKey
     :param answers: what is answered instead, one after the other; the last for ever
+    :param gate: no request is answered before it is set
     """
 
     cos: COSEmulator
@@ -66,6 +67,7 @@ class Cloud:
     allow: tuple[str, ...] = ("cos:*",)
     callers: dict[str, str] = field(default_factory=lambda: dict([CALLER]))
     answers: list[Answer] = field(default_factory=list)
+    gate: threading.Event | None = None
     seen: list[dict[str, Any]] = field(default_factory=list)
     issued: list[tuple[str, str, str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -97,6 +99,9 @@ class Cloud:
         action = parts.path.removeprefix("/latest/meta-data/") if is_metadata else headers.get("x-tc-action", "")
         with self._lock:
             self.seen.append({"action": action, "headers": dict(headers), "body": body})
+        if self.gate:
+            self.gate.wait(60)
+        with self._lock:
             if self.answers:
                 return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return self._metadata(parts.path) if is_metadata else self._sts(method, action, headers, body)

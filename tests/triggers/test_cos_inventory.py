@@ -172,7 +172,7 @@ def test_a_wrong_connection_is_an_error_that_names_the_field(cos, monkeypatch):
 class TestLongWait:
     @pytest.fixture
     def emulator_settings(self):
-        return EmulatorSettings(post_rate=0, delivery=Delivery(polls=4))
+        return EmulatorSettings(post_rate=0, delivery=Delivery(seconds=1e9))
 
     def test_an_edited_connection_is_picked_up_when_credentials_end(self, cos, monkeypatch):
         cos.add_credential(secret_id="AKIDtemporary", secret_key="k" * 32, token="t" * 32, expires_in=3600)
@@ -181,16 +181,18 @@ class TestLongWait:
         job = submit()
         monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps(temporary))
 
+        async def edit_and_deliver():
+            while not cos.jobs()[0]["missed_polls"]:  # noqa: ASYNC110  the emulator counts in a thread of its own
+                await asyncio.sleep(0.01)
+            monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", cos.connection_json)
+            cos.fault(method="GET", status=400, code="ExpiredToken", times=1)
+            while not cos.faults()[0]["happened"]:  # noqa: ASYNC110  the same
+                await asyncio.sleep(0.01)
+            cos.deliver_job(job["job_id"])
+
         async def wait_while_credentials_end():
-            trigger = make_trigger(search=search_of(job), poke_interval=0.2)
-
-            async def edit():
-                await asyncio.sleep(0.3)
-                monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", cos.connection_json)
-                cos.fault(method="GET", status=400, code="ExpiredToken", times=1)
-
-            editing = asyncio.create_task(edit())
-            events = [event async for event in trigger.run()]
+            editing = asyncio.create_task(edit_and_deliver())
+            events = [event async for event in make_trigger(search=search_of(job)).run()]
             await editing
             return events
 
@@ -219,14 +221,43 @@ class TestManyWaits:
         number = len(cos.faults()) - 1
         return lambda: cos.faults()[number]["seen"]
 
+    @pytest.fixture
+    def pauses(self, monkeypatch):
+        """The pauses, in seconds, that the waits ask for; none of them is waited for."""
+        asked = []
+        turn = pacing.Pacer.turn
+
+        def turn_at_once(pacer, pause, *, within):
+            asked.append(pause)
+            return turn(pacer, 0, within=within)
+
+        monkeypatch.setattr(pacing.Pacer, "turn", turn_at_once)
+        return asked
+
     @staticmethod
-    async def wait_a_while(triggers, seconds):
-        waits = [asyncio.create_task(anext(trigger.run())) for trigger in triggers]
-        await asyncio.sleep(seconds)
-        assert not any(wait.done() for wait in waits)
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+    def make_old(**parameters):
+        """A wait that began an hour ago."""
+        return make_trigger(deadline=time.time() + 6000, timeout=9600, **parameters)
+
+    @staticmethod
+    def make_young(**parameters):
+        """A wait that has just begun."""
+        return make_trigger(deadline=time.time() + 6000, timeout=6000, **parameters)
+
+    @staticmethod
+    def run_until(triggers, condition):
+        """Run triggers until something is so; none of them ends before."""
+
+        async def run():
+            waits = [asyncio.create_task(anext(trigger.run())) for trigger in triggers]
+            while not condition():
+                assert not any(wait.done() for wait in waits)
+                await asyncio.sleep(0.001)
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+        asyncio.run(run())
 
     def test_where_cos_asks_one_to_slow_down_none_of_them_asks_for_a_while(self, cos, monkeypatch):
         monkeypatch.setattr(pacing, "_FIRST_PAUSE", 60)
@@ -243,12 +274,19 @@ class TestManyWaits:
             cos.fault(method="GET", times=None, status=503, code="SlowDown")
             while not cos.faults()[-1]["happened"]:  # noqa: ASYNC110  the emulator counts in a thread of its own
                 await asyncio.sleep(0.01)
-            await asyncio.sleep(0.5)
+            pacer = pacing.pacer_of(DESTINATION)
+            while pacer._opens < asyncio.get_running_loop().time() + 50:  # noqa: ASYNC110  until the pacer has the answer
+                await asyncio.sleep(0.01)
             before = looks()
-            await self.wait_a_while([make_trigger(deadline=time.time() + 60, timeout=60) for _ in range(20)], 2)
+            more = [
+                asyncio.create_task(anext(make_trigger(deadline=time.time() + 60, timeout=60).run())) for _ in range(20)
+            ]
+            while len(pacer._queue) < 21:  # noqa: ASYNC110  until all of them and the first stand in line
+                await asyncio.sleep(0.01)
             assert looks() == before
-            told.cancel()
-            await asyncio.gather(told, return_exceptions=True)
+            for wait in (told, *more):
+                wait.cancel()
+            await asyncio.gather(told, *more, return_exceptions=True)
 
         asyncio.run(run())
 
@@ -259,52 +297,41 @@ class TestManyWaits:
         cos.fault(method="GET", bucket="other-1250000000", times=0)
         triggers = [make_trigger(), make_trigger(search={**SEARCH, "bucket": "other-1250000000"})]
 
-        async def run():
-            waits = asyncio.gather(*(self.wait_a_while([trigger], 60) for trigger in triggers))
-            while not cos.faults()[0]["seen"]:  # noqa: ASYNC110  the emulator counts in a thread of its own
-                await asyncio.sleep(0.01)
-            before = cos.faults()[1]["seen"]
-            while cos.faults()[1]["seen"] < before + 3:  # noqa: ASYNC110  the same
-                await asyncio.sleep(0.01)
-            assert cos.faults()[0]["seen"] == 1
-            waits.cancel()
-            await asyncio.gather(waits, return_exceptions=True)
+        def others_look_on():
+            slow, other = (fault["seen"] for fault in cos.faults())
+            if slow and not before:
+                before.append(other)
+            return before and other >= before[0] + 3
 
-        asyncio.run(run())
+        before = []
+        self.run_until(triggers, others_look_on)
+        assert cos.faults()[0]["seen"] == 1
 
-    def test_after_a_restart_they_are_spread_over_the_interval(self, cos):
-        looks = self.count_looks(cos)
+    def test_after_a_restart_they_are_spread_over_the_interval(self, cos, pauses):
         # They began long ago: another triggerer had them.
-        triggers = [
-            make_trigger(poke_interval=10, max_poke_interval=10, deadline=time.time() + 600, timeout=3600)
-            for _ in range(100)
-        ]
-        asyncio.run(self.wait_a_while(triggers, 3))
-        # Some look soon, most do not yet.
-        assert 1 <= looks() <= 60
+        waits = [self.make_old(poke_interval=10, max_poke_interval=10) for _ in range(200)]
+        self.run_until(waits, lambda: len(pauses) >= 200)
+        first = pauses[:200]
+        assert max(first) <= 10
+        assert 50 < sum(pause < 5 for pause in first) < 150
 
-    def test_the_interval_grows_with_the_age_of_the_wait_and_is_capped(self, cos):
-        def looks_of(**parameters):
-            cos.clear_faults()
-            looks = self.count_looks(cos)
-            trigger = make_trigger(poke_interval=0.1, deadline=time.time() + 60, **parameters)
-            asyncio.run(self.wait_a_while([trigger], 2))
-            return looks()
+    def test_the_interval_grows_with_the_age_of_the_wait_and_is_capped(self, cos, pauses):
+        def pause_of(trigger):
+            pauses.clear()
+            self.run_until([trigger], lambda: len(pauses) >= 3)
+            # The first is that of a start.
+            return pauses[2]
 
-        young, old, capped = looks_of(timeout=60), looks_of(timeout=3600), looks_of(timeout=3600, max_poke_interval=0.1)
-        # An old one looks each second, the others ten times as often where the machine lets them.
-        assert old <= 3
-        assert min(young, capped) > old
+        assert 10 <= pause_of(self.make_young(poke_interval=10)) <= 11
+        assert 100 <= pause_of(self.make_old(poke_interval=10)) <= 110
+        assert 30 <= pause_of(self.make_old(poke_interval=10, max_poke_interval=30)) <= 33
 
-    def test_a_report_that_is_being_written_is_looked_for_at_the_shortest_interval(self, cos):
+    def test_a_report_that_is_being_written_is_looked_for_at_the_shortest_interval(self, cos, pauses):
         cos.put_object(DESTINATION, "inv/1250000000/examplebucket/x/20261122/manifest.checksum", b"0" * 32)
-        looks = self.count_looks(cos)
-        # One that has not begun is looked for twice in two seconds; each look here is two requests.
-        trigger = make_trigger(poke_interval=0.1, deadline=time.time() + 60, timeout=3600)
-        asyncio.run(self.wait_a_while([trigger], 2))
-        assert looks() > 6
+        self.run_until([self.make_old(poke_interval=10)], lambda: len(pauses) >= 3)
+        assert 10 <= pauses[1] <= 11
 
-    def test_a_batch_costs_its_polls_and_one_connection_look_up_each(self, cos, monkeypatch):
+    def test_a_batch_costs_its_polls_and_one_connection_look_up_each(self, cos, pauses, monkeypatch):
         looked_up = []
         aget_connection = BaseHook.aget_connection
 
@@ -314,17 +341,17 @@ class TestManyWaits:
 
         monkeypatch.setattr(BaseHook, "aget_connection", counted)
         looks = self.count_looks(cos)
+        self.run_until([self.make_young()], lambda: looks() >= 2)
+        looked_up.clear()
         threads = set()
 
-        async def run():
-            triggers = [make_trigger(poke_interval=0.3, deadline=time.time() + 60, timeout=60) for _ in range(50)]
-            await self.wait_a_while(triggers[:1], 1)
-            looked_up.clear()
-            before = set(threading.enumerate())
-            await self.wait_a_while(triggers, 3)
-            threads.update(thread for thread in set(threading.enumerate()) - before if "asyncio" in thread.name)
+        def all_have_looked_twice():
+            # Each asks for its next pause after a look; those of asyncio may be seen at any moment between.
+            threads.update(thread.name for thread in threading.enumerate() if "asyncio" in thread.name)
+            return len(pauses) >= 150
 
-        asyncio.run(run())
-        assert looks() >= 100
+        pauses.clear()
+        before = {thread.name for thread in threading.enumerate()}
+        self.run_until([self.make_young() for _ in range(50)], all_have_looked_twice)
         assert len(looked_up) == 50
-        assert not threads
+        assert threads <= before

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import threading
 import time
 
 import pytest
@@ -27,7 +29,7 @@ TEMPORARY = [{"credential": "cvm_role"}, {"credential": "tke_oidc"}, ROLE_OF]
 
 @pytest.fixture
 def emulator_settings():
-    return EmulatorSettings(post_rate=0, delivery=Delivery(seconds=4))
+    return EmulatorSettings(post_rate=0, delivery=Delivery(seconds=1e9))
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +49,7 @@ def job(cos):
 
 def make_trigger(job, **replaced):
     search = InventoryJob.from_dict(job).search().as_dict()
-    arguments = {"poke_interval": 0.1, "deadline": time.time() + 30, "timeout": 30.0, **replaced}
+    arguments = {"poke_interval": 0.02, "deadline": time.time() + 3600, "timeout": 3600.0, **replaced}
     return COSInventoryTrigger(search=search, cos_conn_id="cos_default", job=job, **arguments)
 
 
@@ -56,60 +58,84 @@ async def only_event(trigger):
     return json.loads(json.dumps(event.payload))
 
 
-async def longest_block(until):
-    """The longest time, in seconds, that the event loop did nothing else."""
-    longest = 0.0
-    while not until.done():
-        before = time.monotonic()
-        await asyncio.sleep(0.01)
-        longest = max(longest, time.monotonic() - before - 0.01)
-    return longest
+async def until(condition):
+    """Let the event loop go on until something is so."""
+    while not condition():  # noqa: ASYNC110  conditions are about threads of the services
+        await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("extra", TEMPORARY, ids=lambda extra: extra["credential"])
-def test_a_wait_outlives_its_first_credentials(job, connect, cloud, extra):
-    cloud.lifetime = 2
+def test_a_wait_outlives_its_first_credentials(cos, job, connect, cloud, wall_clock, extra):
+    cloud.lifetime = 600
     connect(**extra)
-    assert asyncio.run(only_event(make_trigger(job)))["outcome"] == "found"
-    assert len(cloud.issued) >= 2
+
+    async def wait():
+        waiting = asyncio.create_task(only_event(make_trigger(job)))
+        await until(lambda: cos.jobs()[0]["missed_polls"])
+        first = len(cloud.issued)
+        # They have ended: COS refuses them.
+        wall_clock.forward(601)
+        await until(lambda: len(cloud.issued) > first)
+        cos.deliver_job(job["job_id"])
+        return await waiting
+
+    assert asyncio.run(wait())["outcome"] == "found"
 
 
-def test_many_waits_share_one_set_of_credentials(job, connect, cloud):
+def test_many_waits_share_one_set_of_credentials(cos, job, connect, cloud):
     connect(credential="cvm_role")
 
     async def many():
-        return await asyncio.gather(*(only_event(make_trigger(job, poke_interval=0.5)) for _ in range(100)))
+        waits = [asyncio.create_task(only_event(make_trigger(job))) for _ in range(100)]
+        await until(lambda: cos.jobs()[0]["missed_polls"] >= 100)
+        cos.deliver_job(job["job_id"])
+        return await asyncio.gather(*waits)
 
     events = asyncio.run(many())
     assert {event["outcome"] for event in events} == {"found"}
     assert len(cloud.issued) == 1
 
 
-def test_a_source_that_hangs_does_not_block_the_event_loop_and_the_wait_goes_on(job, connect, cloud):
-    connect(credential="cvm_role", timeout=2)
+def test_a_source_that_is_slow_does_not_block_the_event_loop(cos, job, connect, cloud, caplog):
+    connect(credential="cvm_role", timeout=20)
+    cos.deliver_job(job["job_id"])
+    cloud.gate = threading.Event()
+
+    async def wait():
+        waiting = asyncio.create_task(only_event(make_trigger(job)))
+        await until(lambda: cloud.seen)
+        # Only an event loop that is free gets here before the source's time is over.
+        cloud.gate.set()
+        return await waiting
+
+    with caplog.at_level(logging.INFO):
+        assert asyncio.run(wait())["outcome"] == "found"
+    assert "gave no answer" not in caplog.text
+
+
+def test_a_wait_goes_on_after_a_source_that_hung(cos, job, connect, cloud):
+    connect(credential="cvm_role", timeout=0.2)
+    cos.deliver_job(job["job_id"])
     cloud.answers = [Answer(delay=30)]
 
     async def wait():
         waiting = asyncio.create_task(only_event(make_trigger(job)))
-        blocked = asyncio.create_task(longest_block(waiting))
-        await asyncio.sleep(3)
+        await until(lambda: len(cloud.seen) >= 2)
         assert not waiting.done()
         cloud.answers = []
-        return await waiting, await blocked
+        return await waiting
 
-    event, blocked = asyncio.run(wait())
-    assert event["outcome"] == "found"
-    # A source that is waited for in the loop blocks it for two seconds.
-    assert blocked < 1.5
+    assert asyncio.run(wait())["outcome"] == "found"
 
 
-def test_an_outage_of_the_source_is_part_of_the_wait(job, connect, cloud):
+def test_an_outage_of_the_source_is_part_of_the_wait(cos, job, connect, cloud):
     connect(**ROLE_OF)
-    cloud.answers = [Answer(503)] * 30 + [refusal("InternalError")] * 5 + [Answer(500)]
+    cos.deliver_job(job["job_id"])
+    cloud.answers = [Answer(503)] * 6 + [refusal("InternalError")] * 5 + [Answer(500)]
 
     async def wait():
         waiting = asyncio.create_task(only_event(make_trigger(job)))
-        await asyncio.sleep(1.5)
+        await until(lambda: len(cloud.answers) == 1)
         assert not waiting.done()
         cloud.answers = []
         return await waiting
@@ -134,16 +160,16 @@ def test_a_source_that_stays_out_of_reach_is_named_when_the_time_is_over(job, co
     ids=["no role", "no permission"],
 )
 def test_a_renewal_that_is_refused_ends_the_wait_with_an_error_that_names_the_source(
-    job, connect, cloud, extra, answer, error
+    cos, job, connect, cloud, wall_clock, extra, answer, error
 ):
-    cloud.lifetime = 2
+    cloud.lifetime = 600
     connect(**extra)
 
     async def wait():
-        waiting = asyncio.create_task(only_event(make_trigger(job, deadline=time.time() + 30)))
-        while not cloud.issued:  # noqa: ASYNC110  the services count in threads of their own
-            await asyncio.sleep(0.01)
+        waiting = asyncio.create_task(only_event(make_trigger(job, deadline=time.time() + 3600)))
+        await until(lambda: cos.jobs()[0]["missed_polls"])
         cloud.answers = [answer]
+        wall_clock.forward(601)
         return await waiting
 
     event = asyncio.run(wait())

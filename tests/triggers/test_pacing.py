@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_cosinv.exceptions import COSInventoryThrottledError
 from airflow_provider_cosinv.triggers import pacing
 from airflow_provider_cosinv.triggers.pacing import PLACES, Pacer, first_pause, next_pause, pacer_of
+from tests.support.clock import run_in_virtual_time
 
 
 class Looks:
@@ -21,7 +22,7 @@ class Looks:
         self.inside = self.most = 0
 
     async def take(self, pacer, *, due=0.0, throttled=False):
-        async with pacer.turn(due, within=60):
+        async with pacer.turn(due, within=600):
             self.began.append(asyncio.get_running_loop().time())
             self.inside += 1
             self.most = max(self.most, self.inside)
@@ -38,7 +39,7 @@ class TestThePacer:
             await asyncio.gather(*(looks.take(pacer) for _ in range(4 * PLACES)))
             return looks
 
-        looks = asyncio.run(run())
+        looks = run_in_virtual_time(run())
         assert looks.most == PLACES
         assert len(looks.began) == 4 * PLACES
 
@@ -46,17 +47,16 @@ class TestThePacer:
         order = []
 
         async def look(pacer, due):
-            async with pacer.turn(due, within=60):
+            async with pacer.turn(due, within=600):
                 order.append(due)
 
         async def run():
-            began = asyncio.get_running_loop().time()
             pacer = Pacer()
-            await asyncio.gather(*(look(pacer, due) for due in (0.2, 0.05, 0.1)))
-            return asyncio.get_running_loop().time() - began
+            await asyncio.gather(*(look(pacer, due) for due in (19, 5, 10)))
+            return asyncio.get_running_loop().time()
 
-        assert asyncio.run(run()) >= 0.2
-        assert order == [0.05, 0.1, 0.2]
+        assert run_in_virtual_time(run()) == 19
+        assert order == [5, 10, 19]
 
     def test_a_look_whose_turn_does_not_come_ends_with_a_time_out(self):
         async def run():
@@ -66,7 +66,7 @@ class TestThePacer:
                     pass
             await Looks().take(pacer)
 
-        asyncio.run(asyncio.wait_for(run(), 5))
+        run_in_virtual_time(run())
 
     def test_looks_that_are_cancelled_before_and_with_their_turn_leave_their_place_to_others(self):
         async def run():
@@ -78,7 +78,7 @@ class TestThePacer:
             await asyncio.gather(*early, return_exceptions=True)
             await asyncio.gather(*(looks.take(pacer) for _ in range(2 * PLACES)))
 
-        asyncio.run(asyncio.wait_for(run(), 5))
+        run_in_virtual_time(run())
 
     def test_a_look_that_is_cancelled_as_its_time_ends_gives_back_no_place_that_it_never_had(self):
         async def run():
@@ -92,7 +92,7 @@ class TestThePacer:
             await asyncio.gather(*(looks.take(pacer) for _ in range(4 * PLACES)))
             return looks
 
-        assert asyncio.run(run()).most == PLACES
+        assert run_in_virtual_time(run()).most == PLACES
 
     def test_a_look_that_fails_leaves_its_place_too(self):
         async def run():
@@ -105,7 +105,7 @@ class TestThePacer:
             await asyncio.gather(*(fail() for _ in range(2 * PLACES)), return_exceptions=True)
             await Looks().take(pacer)
 
-        asyncio.run(asyncio.wait_for(run(), 5))
+        run_in_virtual_time(run())
 
     def test_looks_after_a_long_pause_are_gathered_and_none_is_early(self):
         async def run(pauses):
@@ -120,26 +120,19 @@ class TestThePacer:
             return dues
 
         offsets = [number / 100 for number in range(40)]
-        gathered = asyncio.run(run([60 + offset for offset in offsets]))
+        gathered = run_in_virtual_time(run([60 + offset for offset in offsets]))
         assert len(gathered) == len(offsets)
         assert len(set(gathered)) <= 2
         assert min(gathered) >= 60
         assert max(gathered) < 62
         # It would make a short pause much longer.
-        assert len(set(asyncio.run(run([5 + offset for offset in offsets])))) == len(offsets)
+        assert len(set(run_in_virtual_time(run([5 + offset for offset in offsets])))) == len(offsets)
 
 
-@pytest.fixture
-def short_pauses(monkeypatch):
-    monkeypatch.setattr(pacing, "_FIRST_PAUSE", 0.2)
-    monkeypatch.setattr(pacing, "_LONGEST_PAUSE", 0.4)
-
-
-@pytest.mark.usefixtures("short_pauses")
 class TestThrottling:
     def test_after_it_nobody_looks_for_a_while_and_then_they_come_back_one_by_one(self):
         async def run():
-            pacer, looks = Pacer(), Looks(seconds=0.02)
+            pacer, looks = Pacer(), Looks(seconds=0.25)
             with pytest.raises(COSInventoryThrottledError):
                 await looks.take(pacer, throttled=True)
             over = asyncio.get_running_loop().time()
@@ -147,36 +140,35 @@ class TestThrottling:
             await asyncio.gather(*(looks.take(pacer) for _ in range(3)))
             return looks.began[1] - over, looks.began[2] - looks.began[1], looks.most
 
-        pause, gap, most = asyncio.run(run())
-        assert pause >= 0.15
-        assert gap >= 0.015
+        pause, gap, most = run_in_virtual_time(run())
+        assert pacing._FIRST_PAUSE <= pause <= 1.5 * pacing._FIRST_PAUSE
+        assert gap == 0.25
         assert most <= 2
 
     def test_the_pause_doubles_up_to_a_limit_and_those_who_asked_together_count_once(self):
         async def run():
-            pacer, looks = Pacer(), Looks(seconds=0.02)
+            pacer, looks = Pacer(), Looks(seconds=0.25)
             ends = []
             await asyncio.gather(*(looks.take(pacer, throttled=True) for _ in range(5)), return_exceptions=True)
-            for _ in range(3):
+            for _ in range(9):
                 ends.append(asyncio.get_running_loop().time())
                 await asyncio.gather(looks.take(pacer, throttled=True), return_exceptions=True)
             return [began - end for began, end in zip(looks.began[5:], ends, strict=True)]
 
-        first, second, third = asyncio.run(run())
-        assert 0.15 < first < 0.35
-        assert 0.35 < second < 0.7
-        assert 0.35 < third < 0.7
+        pauses = run_in_virtual_time(run())
+        for pause, least in zip(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60], strict=True):
+            assert least <= pause <= 1.5 * least
 
     def test_answers_open_the_places_again(self):
         async def run():
-            pacer, looks = Pacer(), Looks(seconds=0.005)
+            pacer, looks = Pacer(), Looks(seconds=0.25)
             await asyncio.gather(looks.take(pacer, throttled=True), return_exceptions=True)
             await asyncio.gather(*(looks.take(pacer) for _ in range(PLACES)))
             looks.most = 0
             await asyncio.gather(*(looks.take(pacer) for _ in range(2 * PLACES)))
             return looks.most
 
-        assert asyncio.run(run()) == PLACES
+        assert run_in_virtual_time(run()) == PLACES
 
     def test_another_bucket_is_not_slowed_down(self):
         async def run():
@@ -186,7 +178,7 @@ class TestThrottling:
             await looks.take(quick)
             return asyncio.get_running_loop().time() - began
 
-        assert asyncio.run(run()) < 0.1
+        assert run_in_virtual_time(run()) == 0
 
 
 def test_waits_of_one_loop_and_bucket_share_a_pacer_that_ends_with_them():
@@ -197,7 +189,7 @@ def test_waits_of_one_loop_and_bucket_share_a_pacer_that_ends_with_them():
         del first
         return len(pacing._pacers[asyncio.get_running_loop()])
 
-    assert asyncio.run(run()) == 0
+    assert run_in_virtual_time(run()) == 0
 
 
 class TestPauses:
