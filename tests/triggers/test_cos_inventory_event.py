@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from contextlib import aclosing
 from pydoc import locate
 
@@ -64,9 +63,15 @@ def make_trigger(**parameters):
     )
 
 
-def watch(trigger, *, seconds=2.0, at_event=lambda: None, until=lambda: False):
-    """The payloads that a triggerer gets within some seconds, or until something is so."""
+def watch(trigger, *, at_event=lambda: None, until=None):
+    """Run a trigger until something is so, or until it has looked twice; return the payloads of its events."""
     payloads = []
+    looks = []
+    read = trigger._read
+
+    async def counted():
+        looks.append(trigger)
+        return await read()
 
     async def listen():
         async with aclosing(trigger.run()) as events:
@@ -74,15 +79,22 @@ def watch(trigger, *, seconds=2.0, at_event=lambda: None, until=lambda: False):
                 payloads.append(json.loads(json.dumps(event.payload)))
                 at_event()
 
+    # Each look begins with the watermark: when the third begins, the second is over.
+    done = until or (lambda: len(looks) >= 3)
+
     async def stop():
         task = asyncio.create_task(listen())
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not until():  # noqa: ASYNC110  until() is about the emulator, in its thread
-            await asyncio.sleep(0.01)
+        while not done():
+            assert not task.done()
+            await asyncio.sleep(0.005)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    asyncio.run(stop())
+    trigger._read = counted
+    try:
+        asyncio.run(stop())
+    finally:
+        trigger._read = read
     return payloads
 
 
@@ -92,7 +104,7 @@ def dates(payloads):
 
 def begin(supervisor, trigger):
     """Run it until it has looked for the first time."""
-    assert watch(trigger, seconds=20.0, until=lambda: trigger.variable in supervisor.kept) == []
+    assert watch(trigger, until=lambda: trigger.variable in supervisor.kept) == []
     return trigger
 
 
@@ -163,7 +175,8 @@ def test_a_triggerer_that_dies_before_airflow_has_stored_the_event_sends_it_agai
     date = rule(0)
     with monkeypatch.context() as patch:
         patch.setattr(cos_inventory_event, "_UNTIL_STORED", 60.0)
-        first = watch(make_trigger())
+        found = []
+        first = watch(make_trigger(), at_event=lambda: found.append(1), until=lambda: found)
     again = watch(make_trigger())
     assert dates(first) == dates(again) == [date]
     assert first == again
@@ -174,14 +187,15 @@ def test_a_broken_report_keeps_none_of_the_others_back(cos, rule, caplog):
     broken, whole = rule(1), rule(2)
     key = f"inv/1250000000/examplebucket/daily/{broken}/manifest.json"
     cos.put_object(DESTINATION, key, b"{}")
-    assert dates(watch(make_trigger(), seconds=2.0)) == [whole]
+    assert dates(watch(make_trigger())) == [whole]
 
 
 def test_it_goes_on_once_cos_answers_again(cos, rule):
     watch(make_trigger())
     date = rule(0)
     cos.fault(action="GetBucket", status=403, code="AccessDenied", times=3)
-    assert dates(watch(make_trigger())) == [date]
+    found = []
+    assert dates(watch(make_trigger(), at_event=lambda: found.append(1), until=lambda: found)) == [date]
 
 
 def test_a_refusal_is_logged_once_and_ends_nothing(cos, rule, capsys):
@@ -222,13 +236,11 @@ def test_a_watermark_that_cannot_be_read_is_not_made_anew(rule, supervisor, vari
     old = rule(0)
     arguments = {"since": old} if since else {}
     first = make_trigger(**arguments)
-    watch(
-        first, seconds=20.0, until=lambda: old in json.loads(variables.get(first.variable, "{}")).get("announced", ())
-    )
+    watch(first, until=lambda: old in json.loads(variables.get(first.variable, "{}")).get("announced", ()))
     new = rule(1)
     supervisor.fails = lambda request: is_read(request) and supervisor.failed < unread
     trigger = make_trigger(**arguments)
-    found = watch(trigger, seconds=20.0, until=lambda: announced(variables, trigger) == [old, new])
+    found = watch(trigger, until=lambda: announced(variables, trigger) == [old, new])
     assert dates(found) == [new]
     assert supervisor.failed == unread
 
@@ -239,7 +251,7 @@ def test_while_airflow_does_not_answer_nothing_begins_and_that_is_said_once(rule
     before = dict(variables)
     rule(1)
     supervisor.fails = is_read
-    assert watch(make_trigger(), seconds=20.0, until=lambda: supervisor.failed >= 5) == []
+    assert watch(make_trigger(), until=lambda: supervisor.failed >= 5) == []
     assert variables[trigger.variable] == before[trigger.variable]
     assert capsys.readouterr().out.count("cannot be watched, trying again") == 1
 
@@ -252,9 +264,9 @@ def test_what_airflow_did_not_keep_at_once_is_announced_once(rule, supervisor, v
     def at_event():
         supervisor.fails = lambda request: isinstance(request, kind) and supervisor.failed < 3
 
-    found = watch(trigger, seconds=20.0, at_event=at_event, until=lambda: date in announced(variables, trigger))
+    found = watch(trigger, at_event=at_event, until=lambda: date in announced(variables, trigger))
     assert supervisor.failed == 3
-    assert dates(found + watch(trigger, seconds=0.3)) == [date]
+    assert dates(found + watch(trigger)) == [date]
 
 
 def test_reports_that_were_archived_before_the_first_start_are_not_new(cos, rule, supervisor, variables, capsys):
@@ -272,9 +284,9 @@ def test_an_archived_report_keeps_none_of_the_others_back_and_is_announced_once_
     archived, ready = rule(0), rule(1)
     archive(cos, archived)
     found = []
-    assert dates(watch(trigger, seconds=20.0, at_event=lambda: found.append(1), until=lambda: found)) == [ready]
+    assert dates(watch(trigger, at_event=lambda: found.append(1), until=lambda: found)) == [ready]
     assert rule(0) == archived
-    assert dates(watch(trigger, seconds=20.0, at_event=lambda: found.append(2), until=lambda: 2 in found)) == [archived]
+    assert dates(watch(trigger, at_event=lambda: found.append(2), until=lambda: 2 in found)) == [archived]
 
 
 def test_cos_may_name_the_reason_in_the_message_alone(cos, rule, supervisor):
@@ -282,7 +294,7 @@ def test_cos_may_name_the_reason_in_the_message_alone(cos, rule, supervisor):
     archived, ready = rule(0), rule(1)
     cos.fault(key=archived, status=403, code="AccessDenied", message="InvalidObjectState: restore it", times=None)
     found = []
-    assert dates(watch(trigger, seconds=20.0, at_event=lambda: found.append(1), until=lambda: found)) == [ready]
+    assert dates(watch(trigger, at_event=lambda: found.append(1), until=lambda: found)) == [ready]
 
 
 def test_a_manifest_larger_than_any_keeps_none_of_the_others_back(cos, rule, supervisor, monkeypatch):
@@ -291,14 +303,14 @@ def test_a_manifest_larger_than_any_keeps_none_of_the_others_back(cos, rule, sup
     huge, ready = rule(0), rule(1)
     cos.put_object(DESTINATION, f"inv/1250000000/examplebucket/daily/{huge}/manifest.json", b" " * 5000)
     found = []
-    assert dates(watch(trigger, seconds=20.0, at_event=lambda: found.append(1), until=lambda: found)) == [ready]
+    assert dates(watch(trigger, at_event=lambda: found.append(1), until=lambda: found)) == [ready]
 
 
 def test_no_report_is_passed_over_because_none_may_be_read(cos, rule, supervisor, variables, capsys):
     rule(0)
     cos.fault(action="GetObject", status=403, code="AccessDenied", times=None)
     trigger = make_trigger()
-    assert watch(trigger, seconds=20.0, until=lambda: cos.faults()[0]["happened"] >= 2) == []
+    assert watch(trigger, until=lambda: cos.faults()[0]["happened"] >= 2) == []
     assert trigger.variable not in variables
     said = capsys.readouterr().out
     assert "cannot be watched, trying again" in said
