@@ -12,11 +12,17 @@ BROWSER_TESTS := -m pytest tests/system/test_web_interface.py
 # What its old libraries are warned of is theirs.
 OLD_BROWSER_TESTS := $(BROWSER_TESTS) -o filterwarnings=default
 
-.PHONY: help demo test lint types unit docs snippets system screenshots benchmark benchmark-table benchmark-waits soak matrix constraints clean
+# Half of the tests' time is waiting for answers: two at a time, also on one core.
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n 2 --dist loadfile
+SLOWEST := --durations=20 --durations-min=1
+
+.PHONY: help demo test lint types unit integration airflow slow cell docs snippets system screenshots benchmark benchmark-table benchmark-waits soak matrix constraints clean
 
 help:
 	@echo "make demo             the main job on the emulator, with a real Airflow; no account needed"
-	@echo "make test             lint, types, the documentation, and all tests but those of make system"
+	@echo "make test             lint, types, and all tests that need neither a running Airflow nor other servers"
+	@echo "make integration      a real Airflow, the examples, the site, the wheel, and the oldest versions"
 	@echo "make docs             the documentation as a site, in site/; every warning is an error"
 	@echo "make snippets         docs/snippets and dags_examples into the pages that show them"
 	@echo "make system           Airflow on PostgreSQL, with Celery and Redis, and its web interface in a browser"
@@ -33,8 +39,11 @@ help:
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or later is needed; type: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null \
+		|| { echo "Python's venv module is needed; on Debian, type: apt-get install python3-venv"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) uv \
+		|| { echo "Packages cannot be installed; check the network and pip's index: pip config list"; exit 1; }
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --editable '.[cam,dev,table]'
 	@touch $@
 
@@ -46,7 +55,7 @@ $(READY)-%: $(READY)
 demo: $(READY)
 	@$(BIN)/python -m tests.airflow.demo
 
-test: lint types docs unit
+test: lint types unit
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -55,9 +64,21 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-# tests/system needs servers and a browser: make system.
 unit: $(READY)
-	$(BIN)/python -m pytest --ignore=tests/system
+	$(PYTEST) $(PARALLEL) $(SLOWEST) -m "not integration" --ignore=tests/airflow --ignore=tests/system
+
+integration: docs airflow slow cell
+
+# By itself: a running Airflow is four programs.
+airflow: $(READY)
+	$(PYTEST) $(SLOWEST) tests/airflow
+
+slow: $(READY)
+	$(PYTEST) $(PARALLEL) $(SLOWEST) -m integration --ignore=tests/airflow --ignore=tests/system
+
+# The tests of make test once more: with the oldest versions, in an order of chance, with many examples of Hypothesis.
+cell: $(READY)
+	$(BIN)/python -m tests.matrix --only lowest --python 3.11
 
 # With --quiet it would not count warnings. The variable spares a page of notices about other tools.
 docs: $(READY)
@@ -68,8 +89,8 @@ snippets: $(READY)
 
 system: $(READY)-system $(OLD)/.ready
 	sh tests/system/install.sh
-	$(BIN)/python -m pytest tests/system
-	$(BIN)/python -m pytest tests/airflow -m every_database --database postgresql
+	$(PYTEST) $(SLOWEST) tests/system
+	$(PYTEST) $(SLOWEST) tests/airflow -m every_database --database postgresql
 	$(OLD)/bin/python $(OLD_BROWSER_TESTS)
 
 screenshots: $(READY) $(OLD)/.ready

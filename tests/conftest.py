@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sys
 import tempfile
 import threading
 import time
@@ -20,6 +22,7 @@ os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
 import pytest
 from airflow.sdk.execution_time import task_runner
+from hypothesis import settings
 
 from airflow_provider_cosinv.cos import aio, caller, retry, shared_credentials
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
@@ -31,6 +34,11 @@ from tests.support.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from tests.system.postgres import PostgresServer
+
+# No deadline: how long an example takes is the machine's affair.
+settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=100, deadline=None)
+settings.load_profile("quick")
 
 SOURCE = "examplebucket-1250000000"
 DESTINATION = "inventorybucket-1250000000"
@@ -45,6 +53,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "every_database",
     )
     parser.addoption("--screenshots", type=Path, help="folder for pictures of what tests see in a browser")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the command that runs each failed test alone, at most five."""
+    failed = [report.nodeid for status in ("error", "failed") for report in terminalreporter.stats.get(status, [])]
+    for test in list(dict.fromkeys(failed))[:5]:
+        terminalreporter.write_line(f"Run it alone: {sys.executable} -m pytest {shlex.quote(test)}")
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ import pytest
 
 import airflow_provider_cosinv
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parents[1]
 # Every example calls the function of its DAG in the first column.
 DAG_IDS = re.compile(r"^(cos_\w+)\(\)$", re.MULTILINE)

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.million_objects import measure
+
+pytestmark = pytest.mark.integration
 
 
 def test_a_report_of_a_million_objects_is_read_to_its_last_record_in_bounded_memory(monkeypatch):

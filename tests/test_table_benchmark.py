@@ -17,6 +17,8 @@ from benchmarks.table_data import ReportFolder
 from benchmarks.table_rivals.figures import Result, as_markdown, goals
 from benchmarks.table_rivals.measure import Measurement, measure
 
+pytestmark = pytest.mark.integration
+
 ROWS = 2_000
 FILES = 4
 

@@ -9,6 +9,8 @@ from benchmarks.waiting.case import Load, Outcome
 from benchmarks.waiting.figures import as_markdown, goals
 from benchmarks.waits import measure
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def outcomes():

@@ -43,18 +43,21 @@ def site(tmp_path_factory):
     return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.html")}
 
 
+@pytest.mark.integration
 def test_every_public_name_is_in_the_reference(site):
     reference = "".join(page for path, page in site.items() if path.startswith("reference/"))
     missing = [name for name in PUBLIC if f'id="{name}"' not in reference]
     assert missing == []
 
 
+@pytest.mark.integration
 def test_no_private_name_is(site):
     anchors = re.findall(r'id="(airflow_provider_cosinv[\w.]+)"', "".join(site.values()))
     assert anchors
     assert [name for name in anchors if re.search(r"\._", name)] == []
 
 
+@pytest.mark.integration
 def test_no_mark_of_restructuredtext_is_left(site):
     for path, page in site.items():
         if path.startswith("reference/"):

@@ -19,6 +19,7 @@ from tests.docs.blocks import ROOT, SNIPPETS
 PROJECT = SNIPPETS / "testing"
 
 
+@pytest.mark.integration
 @pytest.mark.timeout(600)  # an Airflow of its own, five runs of a DAG and more
 def test_the_project_passes(tmp_path):
     shutil.copytree(PROJECT, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__"))

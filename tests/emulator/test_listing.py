@@ -4,7 +4,7 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.emulator.buckets import Bucket
@@ -12,6 +12,7 @@ from airflow_provider_cosinv.emulator.listing import list_page
 from airflow_provider_cosinv.emulator.objects import ObjectVersion
 from airflow_provider_cosinv.emulator.synthetic import SyntheticCatalogue
 from airflow_provider_cosinv.inventory.xmltree import parse_xml
+from tests.support.examples import examples
 
 KEYS = ["a", "a/1", "a/2", "a/b/3", "b/4", "c", "图/5"]
 
@@ -94,7 +95,7 @@ def test_deleted_keys_are_not_listed(cos, call):
     assert _read(call("GET", "marked-1250000000"))[1] == ["b"]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     keys=st.sets(st.text("a/b图\U0010ffff", min_size=1, max_size=6), max_size=20),
     prefix=st.text("a/b图", max_size=2),

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.inventory.arrow_reader import ArrowReader
 from airflow_provider_cosinv.inventory.table_columns import table_columns
 from tests.inventory.tables import BUCKET, records_of
+from tests.support.examples import examples
 
 COLUMNS = ("Key", "x-cos-meta-a")
 
@@ -71,7 +72,7 @@ _FIELDS = [
 ]
 
 
-@settings(max_examples=3000, deadline=None)
+@examples(3000)
 @given(
     rows=st.lists(st.tuples(st.sampled_from(_FIELDS[:6] + _FIELDS), st.sampled_from(_FIELDS)), min_size=1, max_size=4),
     line_end=st.sampled_from(["\n", "\r\n"]),

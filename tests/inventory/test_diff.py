@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
@@ -14,6 +14,7 @@ from airflow_provider_cosinv.inventory.diff import DiffSide, DiffTable
 from airflow_provider_cosinv.inventory.diff_ranges import RowGroup, key_ranges, read_row_groups
 from airflow_provider_cosinv.inventory.diff_sql import Comparison
 from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
+from tests.support.examples import examples
 
 TYPES = {"Size": "BIGINT", "LastModifiedDate": "TIMESTAMPTZ"}
 COLUMNS = ("Key", "Size", "ETag", "StorageClass", "LastModifiedDate")
@@ -189,7 +190,7 @@ keys = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("'%\0ä
 reports = st.dictionaries(keys, st.integers(0, 2), max_size=25)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(before=reports, after=reports, group=st.integers(1, 5), rows=st.integers(1, 12), ordered=st.booleans())
 def test_every_cut_into_ranges_gives_the_same_difference(
     engine: Engine, before: Any, after: Any, group: int, rows: int, ordered: bool

@@ -10,13 +10,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.inventory import part_folders
 from airflow_provider_cosinv.inventory.part_folders import FOLDERS, with_folders
 from airflow_provider_cosinv.inventory.query_source import prefix_of
 from airflow_provider_cosinv.inventory.sql import literal
+from tests.support.examples import examples
 
 NUMBERS = itertools.count()
 # Slashes at all places, what SQL and DuckDB's own texts escape, and characters of several bytes.
@@ -60,7 +61,7 @@ def rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[Any, .
     return sorted(connection.execute(f"SELECT Key, Size, {FOLDERS} FROM ({table})").fetchall())
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(first=KEYS, second=KEYS, is_sorted=st.booleans(), group=st.integers(1, 3), depth=st.integers(1, 3))
 def test_each_row_is_there_once_with_the_folders_of_its_key(
     connection: duckdb.DuckDBPyConnection,

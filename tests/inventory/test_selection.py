@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
@@ -26,6 +26,7 @@ from airflow_provider_cosinv.inventory.manifest import DataFile
 from airflow_provider_cosinv.inventory.records import InventoryRecord
 from airflow_provider_cosinv.inventory.selection import InventoryPlace, WrittenInventory, write_inventory
 from airflow_provider_cosinv.inventory.table import ReportTable
+from tests.support.examples import examples
 
 COLUMNS = (
     "Appid", "Bucket", "Key", "VersionId", "IsLatest", "DeleteMarker", "Size", "LastModifiedDate", "ETag",
@@ -358,7 +359,7 @@ rows = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(made=st.lists(rows, max_size=6), rows_per_file=st.integers(1, 4))
 def test_what_is_read_back_is_what_was_selected(
     engine: Engine, tmp_path_factory: pytest.TempPathFactory, made: Any, rows_per_file: int

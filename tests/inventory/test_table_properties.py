@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
@@ -16,6 +16,7 @@ from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, ope
 from tests.inventory.odd_rows import COLUMNS, USUAL, VALUES
 from tests.inventory.strategies import damaged
 from tests.inventory.tables import in_any_order, records_of, row_of, table_of
+from tests.support.examples import examples
 
 ALL = "SELECT * REPLACE (epoch_us(LastModifiedDate) AS LastModifiedDate) FROM inventory"
 
@@ -66,7 +67,7 @@ def files(draw: st.DrawFn) -> bytes:
     return text if draw(st.integers(0, 2)) else draw(damaged(text))
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@examples(30, suppress_health_check=[HealthCheck.too_slow])
 @given(text=files())
 def test_the_table_reads_any_bytes_as_the_record_reader_does(engine: Engine, text: bytes) -> None:
     body = gzip.compress(text, 1)

@@ -15,6 +15,12 @@ from tests.matrix.releases import LEFT_OUT, ROOT, Release
 
 FOLDER = ROOT / ".matrix"
 
+# An order of chance, whose seed stands at the top of the log, and many examples of Hypothesis.
+_PYTEST = (
+    "-p", "no:cacheprovider", "-p", "randomly", "--hypothesis-profile=thorough", "-n", "2", "--dist", "loadfile",
+    "--durations=20", "--durations-min=1",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -78,7 +84,7 @@ class Row:
         return {
             "the package and its pins do not fit together": (*pip, "--editable", ".[cam,dev,table]"),
             "an example": (python, "-m", "tests.matrix.example"),
-            "unit tests": (python, "-m", "pytest", "-p", "no:cacheprovider", *ignored, *deselected),
+            "unit tests": (python, "-m", "pytest", *_PYTEST, *ignored, *deselected),
         }
 
 
