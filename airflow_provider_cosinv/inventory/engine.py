@@ -98,8 +98,10 @@ class Engine:
         worker = Thread(target=work, name="cos-inventory-statement", daemon=True)
         try:
             worker.start()
-            # Not the thread: one whose join() was broken off counts as ended, up to Python 3.12.
-            wait([answer])
+            # Not the thread: one whose join() was broken off counts as ended, up to Python 3.12. In pieces: a signal
+            # that arrives just before a wait begins does not end it, and its handler runs only after it.
+            while not answer.done():
+                wait([answer], timeout=_PAUSE)
         except BaseException:
             # A second signal changes nothing: nobody may use the connection before the statement has ended.
             while True:

@@ -30,7 +30,7 @@ _TURN_ROWS = 122_880
 # glibc's malloc keeps, for what is asked for next, twice the largest piece that it saw freed; where that is small, it
 # gives the memory of each block back to the system, and that of the next is faulted in anew. It heeds no larger one.
 _LARGEST_PIECE_BYTES = 31 * 1024 * 1024
-# Seconds between two looks whether a thread is still wanted.
+# Seconds after which a wait begins again: a signal that arrives just before it begins is handled only after it.
 _PATIENCE = 0.2
 # Seconds for threads to end once nothing is wanted of them: one may wait for the network. Airflow kills a task five
 # seconds after it asked it to stop, and there is more to do in them.
@@ -127,7 +127,7 @@ class Feed:
         while rows < _TURN_ROWS:
             with self._changed:
                 while not (ahead.batches or ahead.is_whole or self._errors or self._is_given_up):
-                    self._changed.wait()
+                    self._changed.wait(_PATIENCE)
                 if self._errors:
                     raise self._errors[0]
                 if self._is_given_up or not ahead.batches:
@@ -151,7 +151,7 @@ class Feed:
                     return fullest
                 if all(ahead.is_whole for ahead in self._ahead):
                     return None
-                self._changed.wait()
+                self._changed.wait(_PATIENCE)
 
     def give_up(self) -> None:
         """Stop: there are no more rows."""
