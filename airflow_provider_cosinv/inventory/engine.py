@@ -19,7 +19,7 @@ from airflow_provider_cosinv.inventory.temporary_folder import temporary_folder
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# Seconds between two interruptions of a statement that is to end.
+# Seconds between two checks of a statement that runs, and between two interruptions of one that must end.
 _PAUSE = 0.1
 
 
