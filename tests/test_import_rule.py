@@ -27,6 +27,7 @@ ALLOWED = {
         "tencentcloud",
         "requests",
         "urllib3",
+        "certifi",
         "aiohttp",
         "yarl",
         "tenacity",

@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import hashlib
 import hmac
 import json
 import logging
 import pickle
 import re
+import traceback
 from copy import deepcopy
 
 import pytest
 
+from airflow_provider_cosinv.cos.aio import AsyncCOSClient
+from airflow_provider_cosinv.cos.retry import POLLING_POLICY
 from airflow_provider_cosinv.cos.settings import Credentials
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.exceptions import COSInventoryError
@@ -20,10 +25,13 @@ from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 from tests.conftest import DESTINATION, SOURCE
+from tests.cos.proxy_server import ProxyServer
 from tests.support.cloud import CALLER, EXTERNAL_ID, ROLE_ARN, WEB_TOKEN, Answer, refusal
 from tests.support.tasks import make_context, run_task
 
 KEY = "keykeykeykeykeykeykeykeykeykeykey"
+PROXY_PASSWORD = "proxyproxyproxy"
+PROXY_LOGIN = base64.b64encode(f"user:{PROXY_PASSWORD}".encode()).decode()
 TOKEN = "tokentokentokentokentokentokentoken"
 
 
@@ -130,6 +138,83 @@ def test_a_run_that_fails_prints_none(temporary, capfd, fault):
     logged = everything_logged(run)
     out, err = capfd.readouterr()
     assert_no_secret(logged + out + err + "\n".join(errors))
+
+
+@pytest.fixture
+def proxy():
+    server = ProxyServer()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_run_by_a_proxy_prints_no_password(cos, proxy, monkeypatch, capfd, deferrable):
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", f"http://user:{PROXY_PASSWORD}@127.0.0.1:{proxy.port}")
+    printed = []
+
+    def run():
+        operator = COSInventoryOperator(
+            task_id="submit", bucket=SOURCE, destination_bucket=DESTINATION, destination_prefix="inv"
+        )
+        job = operator.execute(make_context())
+        sensor = COSInventorySensor(task_id="wait", job=job, deferrable=deferrable, poke_interval=0.05, timeout=20)
+        printed.append(repr(run_task(lambda: deepcopy(sensor), make_context()).result))
+
+    logged = everything_logged(run)
+    out, err = capfd.readouterr()
+    assert {asked.headers["proxy-authorization"] for asked in proxy.asked} == {f"Basic {PROXY_LOGIN}"}
+    assert_no_secret(logged + out + err + printed[0], (PROXY_PASSWORD, PROXY_LOGIN))
+
+
+@pytest.mark.parametrize("half", ["worker", "triggerer"])
+@pytest.mark.parametrize(
+    "proxy_url",
+    [
+        "http://user:{}@127.0.0.1:9",
+        "http://user:{}/2026@127.0.0.1:9",
+        "http://user:{}#2026@127.0.0.1:9",
+        "http://user:{}@2026@127.0.0.1:9",
+        "http://user:{}密码@127.0.0.1:9",
+        "user:{}:2026@127.0.0.1:9",
+        "socks5://user:{}@127.0.0.1:9",
+        "http://user:{}@[::1",
+        "http://user:{}@127.0.0.1:999999",
+    ],
+)
+@pytest.mark.parametrize("place", ["environment", "connection"])
+def test_a_proxy_that_fails_or_is_refused_prints_no_password(
+    cos, impatient_retries, monkeypatch, capfd, half, proxy_url, place
+):
+    proxy_url = proxy_url.format(PROXY_PASSWORD)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    if place == "environment":
+        monkeypatch.setenv("http_proxy", proxy_url)
+    else:
+        extra = {**cos.connection["extra"], "proxies": {"http": proxy_url}}
+        monkeypatch.setenv("AIRFLOW_CONN_COS_DEFAULT", json.dumps({**cos.connection, "extra": extra}))
+    printed = []
+
+    def run():
+        try:
+            settings = COSInventoryHook().settings
+            if half == "worker":
+                COSInventoryHook().client.head_bucket(SOURCE)
+            else:
+                asyncio.run(AsyncCOSClient(settings=settings, retry_policy=POLLING_POLICY).head_bucket(SOURCE))
+        except COSInventoryError as error:
+            printed.append("".join(traceback.format_exception(error)))
+            found = error
+            while found is not None:
+                printed.append(f"{found!r} {vars(found)}")
+                found = found.__cause__ or found.__context__
+
+    logged = everything_logged(run)
+    out, err = capfd.readouterr()
+    assert printed
+    assert_no_secret(logged + out + err + "\n".join(printed), (PROXY_PASSWORD, PROXY_LOGIN))
 
 
 def test_no_object_shows_one_in_its_repr(temporary):

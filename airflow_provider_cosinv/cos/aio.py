@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TypeVar, final
-from urllib.request import getproxies, proxy_bypass
 from xml.etree.ElementTree import Element
 
 import aiohttp
@@ -35,6 +35,7 @@ from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.results import BucketInfo, CommonPrefix, ObjectContent, ObjectDigest
 from airflow_provider_cosinv.cos.retry import RetryPolicy
+from airflow_provider_cosinv.cos.route import Route, place_of, route_to
 from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
 from airflow_provider_cosinv.cos.shared_credentials import credentials_at_hand
 from airflow_provider_cosinv.cos.signature import Signer
@@ -64,7 +65,7 @@ class AsyncCOSClient:
         self.retry_policy = retry_policy
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.timeout, sock_read=settings.timeout)
         self._signer: Signer | None = None
-        self._proxies: dict[str, str | None] = {}
+        self._routes: dict[str, Route] = {}
         self._held: SharedSession | None = None
 
     async def __aenter__(self) -> AsyncCOSClient:
@@ -198,22 +199,35 @@ class AsyncCOSClient:
     async def _open(self, request: COSRequest) -> AsyncIterator[tuple[Answer, aiohttp.ClientResponse]]:
         """Send a request and give a successful answer with its body unread."""
         url = request_url(self.settings, request.bucket, request.key, request.params)
-        tls = await tls_context(self.settings.verify_ssl) if url.startswith("https:") else True
+        route = self._route_to(url)
+        tls = await tls_context(route.roots) if route.uses_tls else True
         credentials = await credentials_at_hand(self.settings.credentials)
+        headers = self._headers(request, credentials)
+        for_proxy = None
+        if route.proxy and route.proxy.authorization:
+            for_proxy = {"Proxy-Authorization": route.proxy.authorization}
+            if url.startswith("http:"):
+                # There is no tunnel: the proxy reads the request's own headers, and takes this one out.
+                headers |= for_proxy
+        fault: Exception | None = None
         async with shared_session() as session:
             try:
                 response = await session.request(
                     request.operation.method,
                     # Encoded already: the path that is sent is the one that is signed.
                     URL(url, encoded=True),
-                    headers=self._headers(request, credentials),
+                    headers=headers,
                     allow_redirects=False,
                     ssl=tls,
-                    proxy=self._proxy(url),
+                    proxy=route.proxy.url if route.proxy else None,
+                    proxy_headers=for_proxy,
                     timeout=self._timeout,
                 )
             except _FAULTS as error:
-                raise self._fault(error, request) from error
+                fault = self._fault(error, request)
+            if fault is not None:
+                # Not from the cause: it may hold the request's headers, with the password of a proxy.
+                raise fault
             # Leaving the block gives the connection back, or closes it where the body was not read to its end.
             async with response:
                 answer = Answer(status=response.status, headers=_headers_of(response))
@@ -255,18 +269,14 @@ class AsyncCOSClient:
         )
         return headers
 
-    def _proxy(self, url: str) -> str | None:
-        """Return the proxy to use: the connection's, or the environment's."""
-        scheme, _, netloc, *_ = url.split("/", 3)
-        place = f"{scheme}//{netloc}"
-        if place not in self._proxies:
-            proxy = (self.settings.proxies or {}).get(scheme.removesuffix(":"))
-            if proxy is None and not proxy_bypass(netloc):
-                environment = getproxies()
-                proxy = environment.get(scheme.removesuffix(":")) or environment.get("all")
-            # Looked up once a host: reading the environment takes longer than signing.
-            self._proxies[place] = proxy
-        return self._proxies[place]
+    def _route_to(self, url: str) -> Route:
+        place = place_of(url)
+        if place not in self._routes:
+            # Decided once a host: reading the environment takes longer than signing.
+            self._routes[place] = route_to(
+                url, proxies=self.settings.proxies, verify_ssl=self.settings.verify_ssl, environment=os.environ
+            )
+        return self._routes[place]
 
     def _fault(self, error: BaseException, request: COSRequest) -> Exception:
         # Not every ValueError: a certificate that is refused is one.
@@ -275,7 +285,7 @@ class AsyncCOSClient:
                 f"{request.operation.title} cannot be sent ({type(error).__name__}).",
                 bucket=request.bucket,
                 key=request.key,
-                hint="Check endpoint_url and proxies of the connection.",
+                hint="Check endpoint_url of the connection.",
             )
         return network_error(error, request, self.settings)
 

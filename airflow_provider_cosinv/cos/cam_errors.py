@@ -6,12 +6,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-import requests
-
 from airflow_provider_cosinv.cos.credential_source import PARAMETER, CredentialSource
 from airflow_provider_cosinv.cos.network import describe_fault
-from airflow_provider_cosinv.cos.settings import no_such_ca_file
-from airflow_provider_cosinv.cos.tls import ca_path
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryError,
@@ -52,11 +48,7 @@ def refused(source: CredentialSource, error: Any) -> COSInventoryError:
     code = str(error.get_code())
     if code == "ClientNetworkError":
         cause = error.__context__ or error
-        path = ca_path(source.verify_ssl)
-        if path and isinstance(cause, OSError) and not isinstance(cause, requests.RequestException):
-            # What requests says of the path before it connects.
-            return no_such_ca_file(path)
-        return no_answer(source, cause)
+        return cause if isinstance(cause, COSInventoryError) else no_answer(source, cause)
     cls = _CLASSES.get(code.partition(".")[0], COSInventoryRequestError)
     if code == "ServerNetworkError":
         # Its message is the body of the answer, whatever that is.
@@ -87,9 +79,13 @@ def metadata_refused(source: CredentialSource, status: int) -> COSInventoryError
 
 def metadata_failed(source: CredentialSource, code: str) -> COSInventoryError:
     """Return the error for a document of the metadata service without credentials."""
-    if code == "Success":
-        return _error(COSInventoryTransientError, source, "the metadata service failed a moment ago, and answers now")
     return _error(COSInventoryPermissionError, source, "the metadata service issues nothing", code=code)
+
+
+def redirected(source: CredentialSource, status: int) -> COSInventoryRequestError:
+    """Return the error for an answer that leads elsewhere, where nothing that was sent belongs."""
+    what = "what answered redirects to another address, which is not followed; it may be a proxy that asks for a login"
+    return _error(COSInventoryRequestError, source, what, status=status)
 
 
 def unreadable(source: CredentialSource) -> COSInventoryRequestError:

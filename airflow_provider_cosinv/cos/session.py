@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connections of the sync client: a session of its own, whose errors tell whether anything was sent."""
+"""The connections of whatever uses requests: a session of its own, whose errors tell whether anything was sent."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from airflow_provider_cosinv.cos.network import causes
+from airflow_provider_cosinv.cos.route import place_of, route_to
+from airflow_provider_cosinv.cos.tls import checked_path
 
 #: Threads of one client that can talk to COS without opening connections anew.
 POOL_SIZE = 16
@@ -19,20 +23,63 @@ POOL_SIZE = 16
 _UNSENT = "cosinv_unsent"
 
 
-def new_session() -> requests.Session:
-    """Return a session that keeps connections and nothing else."""
-    session = requests.Session()
-    adapter = _Adapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    # COS sets none; a gateway's would be one more thing that threads share.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return session
+class Session(requests.Session):
+    """
+    A session that keeps connections and nothing else.
+
+    Redirects are never followed, and ``~/.netrc`` is never read: either would hand what is signed, or what signs, to
+    somebody else. Tencent's libraries send through it, whatever they pass about proxies and certificates.
+
+    :param proxies: of the connection
+    :param verify_ssl: of the connection
+    """
+
+    def __init__(self, *, proxies: Mapping[str, str] | None, verify_ssl: bool | str) -> None:
+        super().__init__()
+        self.trust_env = False
+        self._given_proxies = proxies
+        self._verify_ssl = verify_ssl
+        self._ways: dict[str, dict[str, Any]] = {}
+        self._adapter = _Adapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE)
+        self.mount("https://", self._adapter)
+        self.mount("http://", self._adapter)
+        # COS sets none; a gateway's would be one more thing that threads share.
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def way_to(self, url: str) -> dict[str, Any]:
+        """
+        Return the proxy and the certificates for a URL, as requests takes them; decided once a host.
+
+        :raises COSInventoryConfigurationError: if there is no such proxy, or there are no certificates
+        """
+        place = place_of(url)
+        if place not in self._ways:
+            route = route_to(url, proxies=self._given_proxies, verify_ssl=self._verify_ssl, environment=os.environ)
+            if route.proxy and route.proxy.authorization:
+                self._adapter.authorizations[route.proxy.url] = route.proxy.authorization
+            self._ways[place] = {
+                "proxies": {"all": route.proxy.url} if route.proxy else {},
+                "verify": (checked_path(route.roots) or False) if route.uses_tls else False,
+            }
+        return self._ways[place]
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a request on the way that was decided for it."""
+        return super().send(request, **{**kwargs, **self.way_to(request.url or ""), "allow_redirects": False})
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002  none, whatever was answered
+        """Return None. Of a redirect that is not followed, requests would still read body and Location."""
+        return
 
 
 def was_sent(error: BaseException) -> bool:
     """Return whether a request that failed may have left: not where no connection came about, TLS and all."""
     return not any(hasattr(cause, _UNSENT) for cause in causes(error))
+
+
+def mark_unsent(error: BaseException) -> None:
+    """Mark an error of a request that cannot have left."""
+    setattr(error, _UNSENT, True)
 
 
 class _Connection(HTTPConnection):
@@ -42,7 +89,7 @@ class _Connection(HTTPConnection):
         try:
             super().connect()
         except Exception as error:
-            setattr(error, _UNSENT, True)
+            mark_unsent(error)
             raise
 
 
@@ -61,16 +108,27 @@ class _TLSPool(HTTPSConnectionPool):
 class _Adapter(HTTPAdapter):
     """Opens connections of the classes above. No retries: tenacity decides."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        #: Values of Proxy-Authorization by the proxy's URL. A session has one proxy for a scheme, so one for a URL.
+        self.authorizations: dict[str, str] = {}
+        super().__init__(**kwargs)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         _use_own_pools(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(*args, **kwargs)
-        # A SOCKS proxy has pools that know how to reach it.
-        if isinstance(manager, ProxyManager):
-            _use_own_pools(manager)
+        _use_own_pools(manager)
         return manager
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        authorization = self.authorizations.get(proxy)
+        return {"Proxy-Authorization": authorization} if authorization else {}
+
+    def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:
+        # A proxy that is reached over TLS has a certificate, whatever the URL's scheme is.
+        super().cert_verify(conn, "https:" if conn.scheme == "https" else url, verify, cert)  # type: ignore[no-untyped-call]
 
 
 def _use_own_pools(manager: PoolManager) -> None:

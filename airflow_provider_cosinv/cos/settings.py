@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from airflow_provider_cosinv.cos.proxies import PROXIES_HINT, read_proxy
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.bucket import check_region
 
@@ -21,8 +22,6 @@ DEFAULT_DOMAIN_SUFFIX = "myqcloud.com"
 # The VPC domain exists below this suffix only (436/6224).
 INTERNAL_DOMAIN_SUFFIX = "tencentcos.cn"
 
-#: What is right where proxies are wrong.
-PROXIES_HINT = 'Write {"https": "http://proxy.example.com:3128"}.'
 _MISSING = "Set it in the connection, or say where credentials come from in its extra credential."
 _PRINTABLE = re.compile(r"[!-~]+")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
@@ -82,7 +81,8 @@ class ClientSettings:
     :param internal: use the VPC domain ``cos-internal.<region>.tencentcos.cn``
     :param timeout: seconds, for connecting and for each wait for bytes; not for a whole download
     :param verify_ssl: check the certificate; or the path of a file or folder of CA certificates to check it with
-    :param proxies: ``{"http": url, "https": url}``; without it the environment's ``HTTPS_PROXY`` and so on count
+    :param proxies: ``{"http": url, "https": url}``; without it the environment's ``HTTPS_PROXY`` and so on count.
+        What counts is decided by :func:`~.route.route_to`
     :raises COSInventoryConfigurationError: where a value is wrong; ``parameter`` names it
     """
 
@@ -164,11 +164,6 @@ def _check_proxies(proxies: Mapping[str, str] | None) -> None:
     for scheme, url in proxies.items():
         if scheme not in SCHEMES:
             raise refuse("proxies", f"{scheme!r} is not a scheme.", PROXIES_HINT)
-        try:
-            parts = urlsplit(url)
-            # Reading the port checks it; HTTP libraries print a URL that they refuse, with its password.
-            usable = parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0
-        except (AttributeError, TypeError, ValueError):
-            usable = False
-        if not usable:
-            raise refuse("proxies", f"The proxy for {scheme} is not an http or https URL.", PROXIES_HINT)
+        if not isinstance(url, str) or "://" not in url:
+            raise refuse("proxies", f"The proxy for {scheme} is not a URL.", PROXIES_HINT)
+        read_proxy(url, named=f"The proxy for {scheme}", parameter="proxies")

@@ -3,8 +3,8 @@
 The credentials to sign with now: those that are stored, or those that their source issued, renewed in time.
 
 A process has one set per source, however many waits use it. It is renewed in a thread of its own, because the
-libraries that ask block, and one of them for ever; who needs it waits for that thread for a limited time, in the
-event loop without blocking it. While what was issued still holds, nobody waits: the thread works beside them.
+libraries that ask block; who needs it waits for that thread for a limited time, in the event loop without blocking it.
+While what was issued still holds, nobody waits: the thread works beside them.
 """
 
 from __future__ import annotations

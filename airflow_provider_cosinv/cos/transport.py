@@ -23,10 +23,9 @@ from airflow_provider_cosinv.cos.endpoint import request_host, request_url, sign
 from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.sdk_logging import own_request, silence_sdk
-from airflow_provider_cosinv.cos.session import new_session, was_sent
-from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials, no_such_ca_file
+from airflow_provider_cosinv.cos.session import Session, mark_unsent, was_sent
+from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
 from airflow_provider_cosinv.cos.shared_credentials import credentials_of
-from airflow_provider_cosinv.cos.tls import ca_path
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 
 silence_sdk()
@@ -46,7 +45,7 @@ class Transport:
 
     def __init__(self, *, settings: ClientSettings) -> None:
         self._settings = settings
-        self._session = new_session()
+        self._session = Session(proxies=settings.proxies, verify_ssl=settings.verify_ssl)
         self._signing: tuple[Credentials, CosConfig, CosS3Client] | None = None
 
     def _sdk(self) -> tuple[CosConfig, CosS3Client]:
@@ -62,11 +61,10 @@ class Transport:
             SecretKey=credentials.secret_key,
             Token=credentials.token,
             Timeout=settings.timeout,
-            Proxies=dict(settings.proxies) if settings.proxies else None,
-            VerifySSL=settings.verify_ssl,
             UA=f"airflow-provider-cosinv/{__version__}",
         )
-        # Own session: the SDK's is shared by every user of the SDK in the process. No retries: tenacity decides.
+        # Own session: the SDK's is shared by every user of the SDK in the process, and asks the environment. No
+        # retries: tenacity decides.
         sdk = CosS3Client(config, retry=0, session=self._session)
         self._signing = (credentials, config, sdk)
         return config, sdk
@@ -85,9 +83,11 @@ class Transport:
         # Identity: an object stored with Content-Encoding gzip shall arrive as it is stored.
         headers = {"Host": request_host(settings, request.bucket), "Accept-Encoding": "identity", **request.headers}
         body = {} if request.body is None else {"data": request.body}
+        # The session asks itself again; here its error is not the SDK's yet.
+        self._session.way_to(url)
         try:
             with own_request():
-                response: requests.Response = sdk.send_request(
+                return sdk.send_request(  # type: ignore[no-any-return]  # the SDK has no types
                     method=request.operation.method,
                     url=url,
                     bucket=request.bucket,
@@ -99,8 +99,9 @@ class Transport:
                 )
         except CosClientError as error:
             # The SDK keeps only the text of the cause; Python keeps the cause.
-            raise self._fault(error.__context__ or error, request) from error.__context__
-        return response
+            fault = self._fault(error.__context__ or error, request)
+        # Not from the cause: it holds the request with its signature, and a proxy's password.
+        raise fault
 
     def exchange(self, request: COSRequest, *, limit: int) -> Answer:
         """
@@ -140,7 +141,6 @@ class Transport:
         self._session.close()
 
     def _fault(self, cause: BaseException, request: COSRequest) -> Exception:
-        settings = self._settings
         if isinstance(cause, requests.RequestException):
             if isinstance(cause, ValueError):
                 # A URL, header or proxy that requests refuses to use.
@@ -148,13 +148,12 @@ class Transport:
                     f"{request.operation.title} cannot be sent ({type(cause).__name__}).",
                     bucket=request.bucket,
                     key=request.key,
-                    hint="Check endpoint_url and proxies of the connection.",
+                    hint="Check endpoint_url of the connection.",
                 )
-            return network_error(cause, request, settings)
-        path = ca_path(settings.verify_ssl)
-        if isinstance(cause, OSError) and path:
-            # What requests says of the path before it connects; faults of the network are exceptions of its own.
-            return no_such_ca_file(path)
+            fault = network_error(cause, request, self._settings)
+            if not was_sent(cause):
+                mark_unsent(fault)
+            return fault
         # A bug, here or in the SDK, and no fault of the network: shown as it is.
         return cause if isinstance(cause, Exception) else RuntimeError(str(cause))
 

@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_cosinv.cos.settings import PROXIES_HINT
+from airflow_provider_cosinv.cos.proxies import PROXIES_HINT
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

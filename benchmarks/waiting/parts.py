@@ -33,7 +33,7 @@ async def http_microseconds(case: Case) -> float:
     from airflow_provider_cosinv.triggers.pacing import PLACES
 
     signer, headers = _signer(case)
-    tls = await tls_context(case.connection["extra"]["verify_ssl"])
+    tls = await tls_context((case.connection["extra"]["verify_ssl"],))
     signed = []
     for number in range(_REQUESTS):
         path = f"/{prefix(number)}/{DATE}/manifest.checksum"

@@ -138,8 +138,8 @@ def test_one_tls_context_serves_all_requests_with_one_path(tmp_path):
     import certifi
 
     async def run():
-        contexts = await asyncio.gather(*(tls_context(certifi.where()) for _ in range(5)))
-        return {id(context) for context in [*contexts, await tls_context(certifi.where())]}
+        contexts = await asyncio.gather(*(tls_context((certifi.where(),)) for _ in range(5)))
+        return {id(context) for context in [*contexts, await tls_context((certifi.where(),))]}
 
     assert len(asyncio.run(run())) == 1
 

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import pickle
 import ssl
+import traceback
 from dataclasses import replace
 
 import pytest
@@ -13,9 +15,16 @@ import pytest
 from airflow_provider_cosinv.cos.cam import issue
 from airflow_provider_cosinv.cos.credential_source import CredentialSource, Issued
 from airflow_provider_cosinv.cos.settings import Credentials
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
+    COSInventoryRequestError,
+    COSInventoryTransientError,
+)
 from tests.cos.test_network import certificate  # noqa: F401  a fixture
-from tests.support.cloud import CALLER, EXTERNAL_ID, ROLE_ARN, Cloud
+from tests.support.cloud import CALLER, EXTERNAL_ID, ROLE_ARN, Answer, Cloud
+from tests.support.cloud import ROLE as PLAYED_ROLE
+
+from .scripted_server import Reply, ScriptedServer
 
 # The library's, on Python 3.12 and later.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
@@ -58,6 +67,102 @@ def test_authorities_that_are_not_there_are_named(tls_cloud):
     with pytest.raises(COSInventoryConfigurationError, match=r"/no/such/ca\.pem") as raised:
         issue(there)
     assert raised.value.parameter == "verify_ssl"
+
+
+SOURCES = {"assume_role": ROLE, "tke_oidc": CredentialSource(kind="tke_oidc", timeout=5)}
+EVERY_SOURCE = {**SOURCES, "cvm_role": CredentialSource(kind="cvm_role", timeout=5)}
+
+
+def at(cloud, source):
+    """The source, with the played services as its STS; the metadata service is the proxy of the environment."""
+    return source if source.kind == "cvm_role" else replace(source, sts_endpoint_url=cloud.url)
+
+
+@pytest.fixture
+def elsewhere():
+    scripted = ScriptedServer(first=Reply(body=b"made-up-role"))
+    yield scripted
+    scripted.stop()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("kind", EVERY_SOURCE)
+def test_redirect_of_a_source_is_not_followed(cloud, elsewhere, kind, status):
+    cloud.answers = [Answer(status, headers={"Location": f"{elsewhere.url}/latest"})]
+    with pytest.raises(COSInventoryRequestError, match=f"{kind}.*redirects to another address") as raised:
+        issue(at(cloud, EVERY_SOURCE[kind]))
+    assert raised.value.status == status
+    assert elsewhere.seen == []
+    assert len(cloud.seen) == 1
+
+
+@pytest.mark.parametrize("kind", EVERY_SOURCE)
+def test_netrc_file_does_not_touch_requests_to_a_source(cloud, monkeypatch, tmp_path, kind):
+    (tmp_path / "netrc").write_text("default login me password mine\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    issue(at(cloud, EVERY_SOURCE[kind]))
+    for seen in cloud.seen:
+        assert not seen["headers"].get("authorization", "").startswith("Basic")
+
+
+@pytest.mark.parametrize("kind", EVERY_SOURCE)
+def test_proxy_of_the_environment_is_understood_as_for_cos(cloud, monkeypatch, kind):
+    """A scheme is not needed, the password is sent as UTF-8, and a range of NO_PROXY excepts an address."""
+    address = cloud.url.removeprefix("http://")
+    monkeypatch.setenv("http_proxy", f"user:%E5%AF%86@{address}")
+    monkeypatch.delenv("no_proxy")
+    there = at(cloud, EVERY_SOURCE[kind])
+    issue(there)
+    expected = "Basic " + base64.b64encode("user:密".encode()).decode()
+    assert {seen["headers"].get("proxy-authorization") for seen in cloud.seen} == {expected}
+    monkeypatch.setenv("no_proxy", "127.0.0.0/8")
+    if kind != "cvm_role":
+        cloud.seen.clear()
+        issue(there)
+        assert {seen["headers"].get("proxy-authorization") for seen in cloud.seen} == {None}
+
+
+@pytest.mark.parametrize("kind", EVERY_SOURCE)
+@pytest.mark.parametrize("value", ["http://user:my/secret@127.0.0.1:9", "socks5://user:my-secret@127.0.0.1:9"])
+def test_odd_proxy_of_the_environment_is_refused_for_a_source_too(cloud, monkeypatch, kind, value):
+    monkeypatch.setenv("http_proxy", value)
+    monkeypatch.delenv("no_proxy")
+    with pytest.raises(COSInventoryConfigurationError, match="http_proxy of the environment") as raised:
+        issue(at(cloud, EVERY_SOURCE[kind]))
+    assert "secret@" not in "".join(traceback.format_exception(raised.value))
+    assert cloud.seen == []
+
+
+@pytest.mark.parametrize("kind", ["assume_role", "tke_oidc"])
+def test_sts_is_trusted_by_the_authorities_of_the_environment(
+    cloud,
+    tls_cloud,
+    certificate,  # noqa: F811  the fixture above
+    monkeypatch,
+    kind,
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+    assert issue(at(tls_cloud, SOURCES[kind])).credentials.secret_id == tls_cloud.issued[0][0]
+
+
+@pytest.mark.parametrize("kind", EVERY_SOURCE)
+@pytest.mark.parametrize(
+    "body",
+    ["[" * 100_000, "{" + " " * 2 * 1024**2, "\udcff", '{"Response": {"Credentials": {}, "ExpiredTime": null}}'],
+    ids=["deep", "long", "no text", "no time"],
+)
+def test_odd_answer_of_a_source_is_one_that_cannot_be_read(cloud, kind, body):
+    cloud.answers = [Answer(body=body)]
+    with pytest.raises(COSInventoryRequestError, match=f"{kind}.*cannot be read"):
+        issue(at(cloud, EVERY_SOURCE[kind]))
+
+
+@pytest.mark.parametrize("ends", [None, "soon", float("nan"), float("inf"), 10**400], ids=repr)
+def test_credentials_without_a_sound_end_are_not_taken(cloud, ends):
+    found = {"TmpSecretId": "AKIDx", "TmpSecretKey": "x", "Token": "x"}
+    cloud.answers = [Answer(body=PLAYED_ROLE), Answer(body={"Code": "Success", **found, "ExpiredTime": ends})]
+    with pytest.raises(COSInventoryRequestError, match="cannot be read"):
+        issue(EVERY_SOURCE["cvm_role"])
 
 
 @pytest.mark.parametrize(

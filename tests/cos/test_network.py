@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 import threading
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
+    COSInventoryRequestError,
     COSInventoryTransientError,
 )
 
@@ -77,6 +79,38 @@ def test_a_proxy_that_is_not_there_is_named_without_its_password(half, settings,
     error = fault(half, proxied)
     assert "the proxy failed" in error.message
     assert "pass-word" not in f"{error} {error.as_dict()}"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("refuses", [True, False], ids=["a proxy that refuses", "no proxy"])
+def test_no_cause_of_an_error_holds_the_password_of_a_proxy(half, server, settings, nobody, scheme, refuses):
+    # To CONNECT, the server answers that it does not know it.
+    server.answer(RESET)
+    port = server.port if refuses else nobody
+    there = replace(
+        settings, endpoint_url=f"{scheme}://cos.invalid", proxies={scheme: f"http://user:pass-word@127.0.0.1:{port}"}
+    )
+    error = fault(half, there)
+    told = []
+    while error is not None:
+        told += [repr(error), str(error), repr(vars(error))]
+        error = error.__cause__ or error.__context__
+    for secret in ("pass-word", base64.b64encode(b"user:pass-word").decode(), "q-signature"):
+        assert secret not in "\n".join(told)
+
+
+@pytest.mark.parametrize("place", ["http://elsewhere.invalid/", "http://[::1", "\udcff", "/"])
+def test_a_redirect_is_not_followed_whatever_it_says(half, server, settings, place):
+    server.answer(Reply(status=307, headers={"Location": place.encode("utf-8", "surrogateescape").decode("latin-1")}))
+    with pytest.raises(COSInventoryRequestError, match="Redirects are not followed"):
+        half.call(settings, "head_bucket", BUCKET)
+    assert len(server.seen) == 1
+
+
+def test_a_redirect_with_an_endless_body_is_not_read_to_its_end(half, server, settings):
+    server.answer(Reply(status=302, headers={"Location": "/"}, body=b"x" * 1024**2, repeat=10**6))
+    with pytest.raises(COSInventoryRequestError):
+        half.call(settings, "get_object", BUCKET, "k", max_bytes=10)
 
 
 def test_the_proxy_of_the_connection_is_used(half, server, settings):

@@ -167,7 +167,6 @@ class TestOutage:
         ({"credential": "cvm_role"}, Answer(403), COSInventoryPermissionError, "metadata service refuses"),
         ({"credential": "cvm_role"}, Answer(500), COSInventoryTransientError, "out of order"),
         ({"credential": "cvm_role"}, Answer(body="<html>"), COSInventoryRequestError, "cannot be read"),
-        ({"credential": "cvm_role"}, Answer(body={"Code": "Failed"}), COSInventoryPermissionError, "issues nothing"),
         ({"credential": "tke_oidc"}, Answer(502), COSInventoryTransientError, "not STS"),
         ({"credential": "tke_oidc"}, Answer(body="<html>"), COSInventoryRequestError, "cannot be read"),
         ({"credential": "tke_oidc"}, Answer(body={"Response": {}}), COSInventoryRequestError, "cannot be read"),
@@ -224,7 +223,14 @@ def test_nothing_that_listens_is_a_transient_error(connect, monkeypatch, extra):
 def test_no_metadata_service_is_a_transient_error(connect, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     connect(credential="cvm_role")
-    with pytest.raises(COSInventoryTransientError, match=r"cvm_role.*connection refused"):
+    with pytest.raises(COSInventoryTransientError, match=r"cvm_role.*the proxy failed"):
+        rules()
+
+
+def test_a_metadata_service_that_issues_nothing_is_an_error_with_its_code(connect, cloud):
+    cloud.answers = [Answer(body=ROLE), Answer(body={"Code": "Failed"})]
+    connect(credential="cvm_role")
+    with pytest.raises(COSInventoryPermissionError, match=r"cvm_role.*issues nothing.*code: Failed"):
         rules()
 
 

@@ -31,18 +31,17 @@ ROLE_ARN = "qcs::cam::uin/100000000001:roleName/inventory-reader"
 CALLER = ("AKIDcaller", "caller-key-caller-key-caller-key")
 WEB_TOKEN = "web-identity-web-identity-web-identity"
 EXTERNAL_ID = "team-7"
-# Seconds before their end from which the library takes the credentials of a pod for ended.
-_LIBRARY_MARGIN = 720
 _PATH = "/latest/meta-data/cam/security-credentials/"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a service answers: a status and a body, after some seconds."""
+    """What a service answers: a status, a body and more headers, after some seconds."""
 
     status: int = 200
     body: Any = ""
     delay: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -153,8 +152,7 @@ class Cloud:
             return refusal("ResourceNotFound.RoleNotFound")
         secret_id, secret_key, token = self.issue()
         credentials = {"TmpSecretId": secret_id, "TmpSecretKey": secret_key, "Token": token}
-        ends = self._ends() + (_LIBRARY_MARGIN if action == "AssumeRoleWithWebIdentity" else 0)
-        return Answer(body={"Response": {"Credentials": credentials, "ExpiredTime": ends, "RequestId": "r-1"}})
+        return Answer(body={"Response": {"Credentials": credentials, "ExpiredTime": self._ends(), "RequestId": "r-1"}})
 
     def _check_signature(self, method: str, headers: Mapping[str, str], body: bytes) -> str | None:
         """Check what is signed with TC3-HMAC-SHA256, for a known caller."""
@@ -196,10 +194,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         content = answer.body if isinstance(answer.body, str) else json.dumps(answer.body, separators=(",", ":"))
         self.send_response_only(answer.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content.encode())))
+        raw = content.encode(errors="surrogateescape")
+        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
-        self.wfile.write(content.encode())
+        self.wfile.write(raw)
 
     do_GET: Callable[[_Handler], None] = _do  # noqa: N815  the names that http.server looks for
     do_POST = do_GET  # noqa: N815  the same
