@@ -26,10 +26,41 @@ from typing import Any
 
 _DETAILS = ("code", "status", "request_id", "trace_id", "bucket", "key", "line", "parameter", "hint")
 
+#: Characters of a text from outside in a log line or an error.
+SHOWN_LIMIT = 500
+# Characters of a message, which has a sentence of ours around such a text, and of a hint, which may list columns.
+_MESSAGE_LIMIT, _HINT_LIMIT = 1000, 2000
+# Characters of a detail that a program may read: a key has at most 850 bytes.
+_DETAIL_LIMIT = 1024
+
+
+def shown(value: object, *, limit: int = SHOWN_LIMIT) -> str:
+    """
+    Return a text from outside as a log line or an error may hold it: one line of printable characters, cut to a limit.
+
+    Line feeds, escape sequences, characters that change the direction of the text and lone surrogates are written as
+    Python writes them in a literal. A backslash stays one, so a text that was made presentable twice is the same.
+
+    :param value: text, or what becomes text
+    :param limit: characters of the result
+    """
+    text = value if isinstance(value, str) else str(value)
+    # Cut before it is escaped: it may have many megabytes.
+    is_cut = len(text) > limit
+    text = text[:limit]
+    if not text.isprintable():
+        text = "".join(
+            character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+        )
+    return f"{text[: limit - 1]}…" if is_cut or len(text) > limit else text
+
 
 class COSInventoryError(Exception):
     """
     Base of every error that this package raises on purpose.
+
+    Its texts may come from outside, such as a key, an answer of a gateway or a value of a row: each is kept as
+    :func:`shown` returns it, so that an error can be logged, and sent through Airflow, whatever is in it.
 
     :param message: what happened, in one sentence
     :param code: the error code of COS, such as ``NoSuchBucket``
@@ -57,17 +88,17 @@ class COSInventoryError(Exception):
         parameter: str | None = None,
         hint: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
+        self.message = shown(message, limit=_MESSAGE_LIMIT)
+        super().__init__(self.message)
+        self.code = _detail(code)
         self.status = status
-        self.request_id = request_id
-        self.trace_id = trace_id
-        self.bucket = bucket
-        self.key = key
+        self.request_id = _detail(request_id)
+        self.trace_id = _detail(trace_id)
+        self.bucket = _detail(bucket)
+        self.key = _detail(key)
         self.line = line
-        self.parameter = parameter
-        self.hint = hint
+        self.parameter = _detail(parameter)
+        self.hint = None if hint is None else shown(hint, limit=_HINT_LIMIT)
 
     def __str__(self) -> str:
         """Return the message, the details that are known, and the hint."""
@@ -81,7 +112,7 @@ class COSInventoryError(Exception):
             "request id": self.request_id,
             "trace id": self.trace_id,
         }
-        known = ", ".join(f"{label}: {value}" for label, value in labels.items() if value is not None)
+        known = ", ".join(f"{label}: {shown(value)}" for label, value in labels.items() if value is not None)
         text = f"{self.message} ({known})" if known else self.message
         return f"{text} {self.hint}" if self.hint else text
 
@@ -136,6 +167,10 @@ class COSInventoryCorruptReportError(COSInventoryError):
 
 class COSInventoryTimeoutError(COSInventoryError):
     """No verified report appeared in time."""
+
+
+def _detail(value: str | None) -> str | None:
+    return None if value is None else shown(value, limit=_DETAIL_LIMIT)
 
 
 def _family(cls: type[COSInventoryError]) -> dict[str, type[COSInventoryError]]:

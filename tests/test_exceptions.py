@@ -17,6 +17,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryError,
     COSInventoryRequestError,
     error_from_dict,
+    shown,
 )
 
 CLASSES = [
@@ -132,4 +133,50 @@ def test_any_error_survives_json(message: str, details: dict[str, Any]) -> None:
 
     there = error_from_dict(json.loads(json.dumps(error.as_dict())))
 
-    assert (there.message, there.details(), str(there)) == (message, details, str(error))
+    assert (there.message, there.details(), str(there)) == (error.message, error.details(), str(error))
+    assert error.details() == {name: shown(value) for name, value in details.items()}
+
+
+FORGED = "x\n[2026-12-01] INFO - Marking task as SUCCESS \r\x1b[2K\u202e\u2066\u2028\x85\ud800\udcff\x00"
+
+
+@given(st.text(st.characters(), max_size=600) | st.builds(lambda text: text * 400, st.text(max_size=4)))
+def test_shown_text_is_one_printable_line_of_bounded_length(text: str) -> None:
+    once = shown(text)
+
+    assert once.isprintable()
+    assert len(once) <= 500
+    assert once.encode()
+    assert shown(once) == once
+
+
+def test_shown_text_keeps_letters_of_every_language() -> None:
+    assert shown("清单/été 1.csv") == "清单/été 1.csv"
+
+
+def test_shown_text_escapes_what_forges_a_log_line() -> None:
+    assert shown("a\nb\x1b\u202e\ud800") == r"a\nb\x1b\u202e\ud800"
+
+
+def test_shown_text_cuts_a_value_of_any_type() -> None:
+    assert shown(["x" * 600]) == "['" + "x" * 497 + "…"
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_error_holds_no_raw_text_from_outside(cls: type[COSInventoryError]) -> None:
+    texts = {name: FORGED for name, value in DETAILS.items() if isinstance(value, str)}
+    error = cls(FORGED, **texts)
+
+    for text in (str(error), *error.args, *error.as_dict().values()):
+        assert text.isprintable()
+        assert text.encode()
+    assert str(error_from_dict(error.as_dict())) == str(error)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_error_bounds_each_text_from_outside() -> None:
+    long = "k" * 10_000
+    error = COSInventoryRequestError("It broke.", key=long, code=long, hint="Mend it.")
+
+    assert len(str(error)) < 1100
+    assert len(COSInventoryError(long).message) == 1000

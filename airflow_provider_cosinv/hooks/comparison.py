@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from airflow_provider_cosinv.exceptions import shown
 from airflow_provider_cosinv.hooks.lineage import Place, was_read, was_written
 from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
 from airflow_provider_cosinv.hooks.source import ManifestLike, Parts, PartsSource, ReportSource, naming
@@ -101,7 +102,7 @@ def compare(
         counts["removed"],
         counts["changed"],
         counts["unchanged"],
-        f"; {written['rows']} rows written to {written['path']} ({written['bytes']} bytes)" if written else "",
+        f"; {written['rows']} rows written to {shown(written['path'])} ({written['bytes']} bytes)" if written else "",
         watch.seconds,
     )
     return {**counts, **written}

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from airflow_provider_cosinv.cos.settings import DEFAULT_DOMAIN_SUFFIX, ClientSettings
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError, shown
 from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.connection_credentials import read_credentials
 from airflow_provider_cosinv.hooks.connection_fields import boolean, choice_or_path, json_object, proxies, seconds, text
@@ -113,4 +113,4 @@ def _naming(connection: Connection) -> Iterator[None]:
 def _warn_of(conn_id: str, unknown: tuple[str, ...]) -> None:
     # Once a process: a connection is read for every wait.
     if unknown:
-        log.warning("Connection %r: these keys of extra mean nothing here: %s", conn_id, ", ".join(unknown))
+        log.warning("Connection %r: these keys of extra mean nothing here: %s", conn_id, shown(", ".join(unknown)))

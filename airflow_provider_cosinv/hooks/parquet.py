@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.hooks.destination import ResultLocation
 from airflow_provider_cosinv.hooks.lineage import Place, was_written
 from airflow_provider_cosinv.hooks.results import ResultFile, Stopwatch
@@ -50,7 +50,7 @@ def to_parquet(
         written["rows"],
         len(files),
         source_bytes,
-        written["path"],
+        shown(written["path"]),
         written["bytes"],
         watch.seconds,
     )

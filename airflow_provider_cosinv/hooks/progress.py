@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from airflow_provider_cosinv.exceptions import COSInventoryError
+from airflow_provider_cosinv.exceptions import COSInventoryError, shown
 from airflow_provider_cosinv.inventory.manifest import Manifest
 from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
 
@@ -62,15 +62,18 @@ class StateLog:
     def seen(self, sighting: Sighting) -> None:
         """Log what a look showed, where it is news; of a report that is ready :meth:`ready` tells more."""
         if self._is_news(_STATES[sighting.state]) and not sighting.ready:
-            self.log.info("Report %s: %s (waited %s)", self.search, self.last, self.waited)
+            self.log.info("Report %s: %s (waited %s)", shown(self.search), self.last, self.waited)
         else:
-            self.log.debug("Report %s: still %s", self.search, self.last)
+            self.log.debug("Report %s: still %s", shown(self.search), self.last)
 
     def failed(self, error: COSInventoryError) -> None:
         """Log a fault that may pass, where it is news."""
         if self._is_news(f"no answer: {error.message}"):
             self.log.warning(
-                "Report %s: COS could not be asked, trying again (waited %s): %s", self.search, self.waited, error
+                "Report %s: COS could not be asked, trying again (waited %s): %s",
+                shown(self.search),
+                self.waited,
+                error,
             )
 
     def renewed(self, cos_conn_id: str) -> None:
@@ -93,7 +96,7 @@ class StateLog:
             if kept.get("try_number") == context["ti"].try_number:
                 self.last = str(kept.get("seen", ""))
         except Exception as error:  # noqa: BLE001  the store's backend is the user's choice, and this is but a log line
-            self.log.debug("The task state store cannot be read: %r", error)
+            self.log.debug("The task state store cannot be read: %s", shown(repr(error)))
 
     def remember(self, context: Mapping[str, Any]) -> None:
         """Write down what was logged last, for the next process of this attempt."""
@@ -103,7 +106,7 @@ class StateLog:
         try:
             store.set(SEEN_KEY, {"try_number": context["ti"].try_number, "seen": self.last})
         except Exception as error:  # noqa: BLE001  the same
-            self.log.debug("The task state store cannot be written: %r", error)
+            self.log.debug("The task state store cannot be written: %s", shown(repr(error)))
 
     def _is_news(self, state: str) -> bool:
         changed, self.last = state != self.last, state
@@ -125,7 +128,7 @@ def describe_duration(seconds: float) -> str:
 def describe_manifest(manifest: Manifest) -> str:
     """Return the counts of a report in one line of log; what is billed is the number of objects listed."""
     return (
-        f"cos://{manifest.bucket}/{manifest.manifest_key}: {_count(manifest.matched_objects)} objects of "
+        f"{shown(f'cos://{manifest.bucket}/{manifest.manifest_key}')}: {_count(manifest.matched_objects)} objects of "
         f"{_count(manifest.matched_bytes)} bytes, out of {_count(manifest.listed_objects)} listed (the number that is "
         f"billed); data files: {len(manifest.files)}, of {sum(file.size for file in manifest.files):,} bytes"
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.hooks.lineage import Place, was_written
 from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
@@ -87,7 +87,11 @@ def answer(
         written = result.save(table, sql)
     was_written(hook, Place.of_file(written["path"]))
     hook.log.info(
-        "%d rows written to %s (%d bytes) in %.1f s", written["rows"], written["path"], written["bytes"], watch.seconds
+        "%d rows written to %s (%d bytes) in %.1f s",
+        written["rows"],
+        shown(written["path"]),
+        written["bytes"],
+        watch.seconds,
     )
     return written
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.hooks.destination import ResultLocation, check_writable, publish
 from airflow_provider_cosinv.hooks.lineage import Place, was_written
 from airflow_provider_cosinv.hooks.report import read_manifest
@@ -65,9 +65,8 @@ def write_selection(
     manifest = replace(written.manifest, region=client.region)
     was_written(hook, Place.of_report(manifest))
     hook.log.info(
-        "cos://%s/%s: %d data files, %s of %s objects; written in %.1f s",
-        manifest.bucket,
-        manifest.manifest_key,
+        "%s: %d data files, %s of %s objects; written in %.1f s",
+        shown(f"cos://{manifest.bucket}/{manifest.manifest_key}"),
         len(manifest.files),
         manifest.matched_objects,
         manifest.listed_objects,

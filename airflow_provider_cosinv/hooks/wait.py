@@ -21,6 +21,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryTimeoutError,
     COSInventoryTransientError,
     error_from_dict,
+    shown,
 )
 from airflow_provider_cosinv.hooks.progress import StateLog
 from airflow_provider_cosinv.hooks.report import find_manifest
@@ -164,7 +165,7 @@ def announce(manifest: Manifest, outlets: Iterable[Any], context: Context, *, jo
             except AirflowRuntimeError as error:
                 if error.error.error is not ErrorType.ASSET_NOT_FOUND:
                     raise
-                log.warning("%s gets no event: no active DAG names this Asset", outlet)
+                log.warning("%s gets no event: no active DAG names this Asset", shown(outlet))
                 continue
             event.extra.update(about)
         elif isinstance(outlet, AssetAlias):

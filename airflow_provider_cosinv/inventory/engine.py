@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.inventory.sql import literal
 from airflow_provider_cosinv.inventory.temporary_folder import temporary_folder
 
@@ -150,7 +150,7 @@ def open_engine(settings: EngineSettings) -> Iterator[Engine]:
                     connection.execute(f"SET {name} = {literal(str(value))}")
                 except duckdb.Error as error:
                     raise COSInventoryConfigurationError(
-                        f"DuckDB does not take {value!r} for {name}: {error}",
+                        f"DuckDB does not take {value!r} for {name}: {shown(error)}",
                         parameter=name,
                     ) from error
             connection.execute("SET TimeZone = 'UTC'")

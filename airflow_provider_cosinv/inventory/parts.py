@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError, shown
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.part_folders import TAKEN, with_folders
 from airflow_provider_cosinv.inventory.part_origin import ORIGIN, PartOrigin
@@ -108,6 +108,19 @@ class PartsTable(Relation):
         return {path: self._origin(path) for path in self.paths}
 
     @contextmanager
+    def _origins(self) -> dict[str, PartOrigin]:
+        if not self.paths:
+            raise COSInventoryConfigurationError(
+                "There are no parts.", parameter="parts", hint="Pass the output of COSInventoryToParquetOperator."
+            )
+        doubled = [path for path, times in Counter(self.paths).items() if times > 1]
+        if doubled:
+            raise COSInventoryConfigurationError(
+                f"{doubled[0]} is named twice.", parameter="parts", hint="Name each part once."
+            )
+        return {path: self._origin(path) for path in self.paths}
+
+    @contextmanager
     def _reading(self, what: str) -> Iterator[None]:
         """Tell why DuckDB could not read a part; a part on COS is fetched anew for what was not kept of it."""
         import duckdb
@@ -123,7 +136,7 @@ class PartsTable(Relation):
             if source_error := self._source_error():
                 raise source_error from error
             raise COSInventoryConfigurationError(
-                f"{what} cannot be read as Parquet: {error}",
+                f"{what} cannot be read as Parquet: {shown(error)}",
                 parameter="parts",
                 hint="Run the task that writes it again.",
             ) from error

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from airflow_provider_cosinv.exceptions import shown
 from airflow_provider_cosinv.inventory.fields import METADATA_PREFIX
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -79,11 +80,11 @@ def decode_key(text: str) -> str:
     if "%" not in text:
         return text
     if found := _BAD_ESCAPE.search(text):
-        raise ValueError(f"{text!r} has a % at character {found.start() + 1} that begins no escape")
+        raise ValueError(f"{shown(repr(text))} has a % at character {found.start() + 1} that begins no escape")
     try:
         return unquote_to_bytes(text).decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{text!r} is not UTF-8 when decoded") from error
+        raise ValueError(f"{shown(repr(text))} is not UTF-8 when decoded") from error
 
 
 def parse_timestamp(text: str) -> datetime:
@@ -103,7 +104,7 @@ def parse_timestamp(text: str) -> datetime:
         # A zone of -0000 gives a naive time.
         moment = parsedate_to_datetime(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    raise ValueError(f"{text!r} is no time that COS writes")
+    raise ValueError(f"{shown(repr(text))} is no time that COS writes")
 
 
 def parse_boolean(text: str) -> bool:
@@ -111,7 +112,7 @@ def parse_boolean(text: str) -> bool:
     try:
         return _BOOLEANS[text.lower()]
     except KeyError:
-        raise ValueError(f"{text!r} is no boolean") from None
+        raise ValueError(f"{shown(repr(text))} is no boolean") from None
 
 
 def parse_size(text: str) -> int:
@@ -127,10 +128,10 @@ def parse_crc64(text: str) -> int:
 def _parse_integer(text: str, largest: int) -> int:
     # Python's int would take 1_0 and +1 too, and refuses thousands of digits.
     if not _INTEGER.fullmatch(text):
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"{shown(repr(text))} is no number")
     digits = text.lstrip("0") or "0"
     if len(digits) > len(str(largest)) or int(digits) > largest:
-        raise ValueError(f"{text!r} is too large")
+        raise ValueError(f"{shown(repr(text))} is too large")
     return int(digits)
 
 
@@ -203,7 +204,7 @@ class RowReader:
                 try:
                     values[place] = parse(text)
                 except (ValueError, OverflowError, OSError, TypeError) as error:
-                    raise ValueError(f"{self.columns[index]}: {error}") from error
+                    raise ValueError(f"{shown(self.columns[index])}: {error}") from error
         if not values[0]:
             raise ValueError("Key is empty")
         if self.metadata:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 from airflow_provider_cosinv.inventory.sql_errors import no_room, of_a_file, positioned
@@ -216,23 +216,24 @@ class Relation(ABC):
 
         try:
             yield
+        # Not from DuckDB's errors: their text, which may hold values of rows, is shown escaped and bounded.
         except duckdb.OutOfMemoryException as error:
             # What memory does not hold is written to the disk, up to the room that there was.
             if "max_temp_directory_size" in str(error):
-                raise no_room(error) from error
+                raise no_room(error) from None
             raise COSInventoryConfigurationError(
-                f"DuckDB has not enough memory for this query: {error}",
+                f"DuckDB has not enough memory for this query: {shown(error)}",
                 parameter="memory_limit",
                 hint="Raise memory_limit, or give temp_directory a disk with more room.",
-            ) from error
+            ) from None
         except duckdb.Error as error:
             if source_error := self._source_error():
-                raise source_error from error
+                raise source_error from None
             if isinstance(error, duckdb.IOException):
-                raise of_a_file(error, folder=self.engine.folder) from error
+                raise of_a_file(error, folder=self.engine.folder) from None
             text = positioned(str(error), lines_before=lines_before)
             raise COSInventoryConfigurationError(
                 f"The SQL is wrong. {text}",
                 parameter="sql",
                 hint=f"The table {self.name} has the columns {', '.join(map(identifier, self.columns))}.",
-            ) from error
+            ) from None

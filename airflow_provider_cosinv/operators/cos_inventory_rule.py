@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_cosinv.exceptions import shown
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.hooks.text_fields import TextFields
@@ -134,7 +135,7 @@ class COSInventoryRuleOperator(TextFields, BaseOperator):
             self.inventory_id,
             self.bucket,
             destination.bucket,
-            prefix,
+            shown(prefix),
         )
         return {
             "bucket": self.bucket,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from airflow_provider_cosinv.exceptions import COSInventoryTransientError
+from airflow_provider_cosinv.exceptions import COSInventoryTransientError, shown
 from airflow_provider_cosinv.hooks.progress import Logger
 from airflow_provider_cosinv.inventory.job import InventoryJob
 
@@ -88,7 +88,9 @@ class Memory:
             job = InventoryJob.from_dict(stored["job"]) if stored["job"] else None
             return Attempt(began=datetime.fromisoformat(stored["began"]), job=job)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            self.log.warning("What the task state store has as %s is not this task's: %r", STATE_KEY, error)
+            self.log.warning(
+                "What the task state store has as %s is not this task's: %s", STATE_KEY, shown(repr(error))
+            )
             return None
 
     def begin(self, began: datetime) -> None:
@@ -140,8 +142,8 @@ class Memory:
             self.log.warning(
                 "An earlier attempt asked for something else, as the inventory %s (JobId %s); this one submits its "
                 "own. COS has no call that cancels an inventory",
-                stored["submission"].split()[-1],
-                stored["job"]["job_id"] if stored["job"] else "not known",
+                shown(stored["submission"].split()[-1]),
+                shown(stored["job"]["job_id"]) if stored["job"] else "not known",
             )
 
 

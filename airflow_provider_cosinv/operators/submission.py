@@ -17,6 +17,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTransientError,
     COSInventoryUnansweredError,
+    shown,
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.progress import Logger
@@ -210,6 +211,6 @@ class Submission:
 
 
 def _name(job: InventoryJob) -> str:
-    return (
+    return shown(
         f"{job.inventory_id} of cos://{job.bucket} (report below cos://{job.destination_bucket}/{job.report_prefix}/)"
     )

@@ -122,11 +122,11 @@ def test_anything_but_one_select_is_refused(relation: Relation, sql: str) -> Non
 @pytest.mark.parametrize(
     ("sql", "position"),
     [
-        ("SELECT Ky FROM inventory", "LINE 1: SELECT Ky FROM inventory\n               ^"),
-        ("SELECT\n  Ky\nFROM inventory", "LINE 2:   Ky\n          ^"),
-        ("SELECT Key FROM\n\n inventry", "LINE 3:  inventry\n         ^"),
-        ("SELECT Key\nFROM inventory WHERE = 3", "LINE 2: FROM inventory WHERE = 3\n                             ^"),
-        ("SELEC 1", "LINE 1: SELEC 1\n        ^"),
+        ("SELECT Ky FROM inventory", "LINE 1: SELECT ^Ky FROM inventory"),
+        ("SELECT\n  Ky\nFROM inventory", "LINE 2:   ^Ky"),
+        ("SELECT Key FROM\n\n inventry", "LINE 3:  ^inventry"),
+        ("SELECT Key\nFROM inventory WHERE = 3", "LINE 2: FROM inventory WHERE ^= 3"),
+        ("SELEC 1", "LINE 1: ^SELEC 1"),
     ],
 )
 def test_wrong_sql_is_told_with_its_position_and_the_columns_there_are(
