@@ -19,32 +19,45 @@ from yarl import URL
 from airflow_provider_cosinv.cos import operations
 from airflow_provider_cosinv.cos.aio_session import SharedSession, shared_session
 from airflow_provider_cosinv.cos.answers import (
-    BODY_LIMIT,
+    ERROR_LIMIT,
     PAGE_LIMIT,
     Answer,
     check_success,
+    check_whole,
+    checked_document,
     cut_short,
-    document_of,
     object_info,
+    received_headers,
     too_long,
     unusable_page,
 )
 from airflow_provider_cosinv.cos.endpoint import request_host, request_url, signed_path
-from airflow_provider_cosinv.cos.listing import entries, next_marker
+from airflow_provider_cosinv.cos.listing import folders, last_key, next_marker
 from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import COSRequest
-from airflow_provider_cosinv.cos.results import BucketInfo, CommonPrefix, ObjectContent, ObjectDigest
+from airflow_provider_cosinv.cos.pace import Pace, SlowAnswerError, time_allowed
+from airflow_provider_cosinv.cos.results import BucketInfo, ObjectContent, ObjectDigest
 from airflow_provider_cosinv.cos.retry import RetryPolicy
 from airflow_provider_cosinv.cos.route import Route, place_of, route_to
 from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
 from airflow_provider_cosinv.cos.shared_credentials import credentials_at_hand
 from airflow_provider_cosinv.cos.signature import Signer
 from airflow_provider_cosinv.cos.tls import tls_context
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
+    COSInventoryRequestError,
+    COSInventoryTransientError,
+    shown,
+)
+from airflow_provider_cosinv.inventory.xmltree import XMLError, XMLReader
 
 _T = TypeVar("_T")
 _DEFAULT_POLICY = RetryPolicy()
 _PIECE = 64 * 1024
+# Folders that are decoded before others have a turn.
+_FOLDERS = 50
+#: Pages of folders that are listed at most: 100,000 folders.
+MAX_PAGES = 100
 # asyncio.TimeoutError is no OSError on Python 3.10.
 _FAULTS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 
@@ -63,7 +76,6 @@ class AsyncCOSClient:
     def __init__(self, *, settings: ClientSettings, retry_policy: RetryPolicy = _DEFAULT_POLICY) -> None:
         self.settings = settings
         self.retry_policy = retry_policy
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.timeout, sock_read=settings.timeout)
         self._signer: Signer | None = None
         self._routes: dict[str, Route] = {}
         self._held: SharedSession | None = None
@@ -92,7 +104,7 @@ class AsyncCOSClient:
         request = COSRequest(operation=operations.HEAD_BUCKET, bucket=bucket)
 
         async def attempt() -> BucketInfo:
-            async with self._open(request) as (answer, _):
+            async with self._open(request, 0) as (answer, _):
                 return BucketInfo(region=answer.headers.get("x-cos-bucket-region") or None)
 
         return await self._retrying(attempt)
@@ -110,7 +122,8 @@ class AsyncCOSClient:
 
         async def attempt() -> ObjectContent:
             body = bytearray()
-            async with self._open(request) as (answer, response):
+            async with self._open(request, max_bytes) as (answer, response):
+                check_whole(answer, request)
                 async for piece in self._pieces(request, answer, response, max_bytes):
                     body += piece
             return ObjectContent(body=bytes(body), info=object_info(answer))
@@ -131,7 +144,8 @@ class AsyncCOSClient:
         async def attempt() -> ObjectDigest:
             md5 = hashlib.md5(usedforsecurity=False)
             size = 0
-            async with self._open(request) as (answer, response):
+            async with self._open(request, max_bytes) as (answer, response):
+                check_whole(answer, request)
                 async for piece in self._pieces(request, answer, response, max_bytes):
                     md5.update(piece)
                     size += len(piece)
@@ -139,7 +153,15 @@ class AsyncCOSClient:
 
         return await self._retrying(attempt)
 
-    async def list_prefixes(self, bucket: str, *, prefix: str, delimiter: str = "/", marker: str = "") -> list[str]:
+    async def list_prefixes(
+        self,
+        bucket: str,
+        *,
+        prefix: str,
+        delimiter: str = "/",
+        marker: str = "",
+        wanted: Callable[[str], bool] = lambda _: True,
+    ) -> list[str]:
         """
         Return the "folders" of a bucket whose names begin with a prefix, of all pages (436/7734).
 
@@ -148,35 +170,56 @@ class AsyncCOSClient:
         :param prefix: what the keys begin with
         :param delimiter: up to which the rest of a key is summed up
         :param marker: only keys after it
+        :param wanted: whether a folder is returned; the others of a page are forgotten with it
+        :raises COSInventoryRequestError: if there are more than :data:`MAX_PAGES` pages: who may write to the bucket
+            can make any number of folders
         """
         params = {"prefix": prefix, "delimiter": delimiter, "encoding-type": "url"}
         prefixes: list[str] = []
-        while True:
+        for _ in range(MAX_PAGES):
             request = COSRequest(
                 operation=operations.LIST_OBJECTS,
                 bucket=bucket,
                 params={**params, "marker": marker} if marker else params,
             )
             answer, page = await self._page(request)
+            last = last_key(page)
+            for number, folder in enumerate(folders(page)):
+                last = max(last, folder)
+                if wanted(folder):
+                    prefixes.append(folder)
+                if number % _FOLDERS == 0:
+                    # Decoding all of a page would hold the event loop.
+                    await asyncio.sleep(0)
             try:
-                found, following = entries(page), next_marker(page)
+                following = next_marker(page, [last] if last else [])
             except ValueError as error:
                 raise unusable_page(answer, request, error) from error
-            prefixes += [entry.prefix for entry in found if isinstance(entry, CommonPrefix)]
             if following is None:
                 return prefixes
             if following == marker:
                 raise unusable_page(answer, request, "the next page is the one before")
             marker = following
+        raise COSInventoryRequestError(
+            f"More than {MAX_PAGES} pages of folders begin with {shown(prefix)}.",
+            bucket=bucket,
+            hint="Nothing of COS makes so many: find out who writes there, and delete them.",
+        )
 
     async def _page(self, request: COSRequest) -> tuple[Answer, Element]:
         async def attempt() -> tuple[Answer, Element]:
-            body = bytearray()
-            async with self._open(request) as (head, response):
-                async for piece in self._pieces(request, head, response, PAGE_LIMIT):
-                    body += piece
-            answer = Answer(status=head.status, headers=head.headers, body=bytes(body))
-            return answer, document_of(answer, request, "ListBucketResult", region=self.settings.region)
+            reader, is_readable = XMLReader(), True
+            async with self._open(request, PAGE_LIMIT) as (answer, response):
+                # Parsed piece by piece: a whole page would hold the event loop.
+                async for piece in self._pieces(request, answer, response, PAGE_LIMIT):
+                    try:
+                        reader.feed(piece)
+                    except XMLError:
+                        is_readable = False
+                        break
+            root = _closed(reader) if is_readable else None
+            document = checked_document(root, answer, request, "ListBucketResult", region=self.settings.region)
+            return answer, document
 
         return await self._retrying(attempt)
 
@@ -196,8 +239,14 @@ class AsyncCOSClient:
         return await AsyncRetrying(**self.retry_policy.arguments())(attempt_again)
 
     @asynccontextmanager
-    async def _open(self, request: COSRequest) -> AsyncIterator[tuple[Answer, aiohttp.ClientResponse]]:
-        """Send a request and give a successful answer with its body unread."""
+    async def _open(self, request: COSRequest, max_bytes: int) -> AsyncIterator[tuple[Answer, aiohttp.ClientResponse]]:
+        """
+        Send a request and give a successful answer with its body unread.
+
+        :param max_bytes: of the body; the whole of it, and what goes before, has the time for so many
+        """
+        seconds = self.settings.timeout
+        timeout = aiohttp.ClientTimeout(total=time_allowed(seconds, max_bytes), sock_connect=seconds, sock_read=seconds)
         url = request_url(self.settings, request.bucket, request.key, request.params)
         route = self._route_to(url)
         tls = await tls_context(route.roots) if route.uses_tls else True
@@ -221,7 +270,7 @@ class AsyncCOSClient:
                     ssl=tls,
                     proxy=route.proxy.url if route.proxy else None,
                     proxy_headers=for_proxy,
-                    timeout=self._timeout,
+                    timeout=timeout,
                 )
             except _FAULTS as error:
                 fault = self._fault(error, request)
@@ -230,7 +279,7 @@ class AsyncCOSClient:
                 raise fault
             # Leaving the block gives the connection back, or closes it where the body was not read to its end.
             async with response:
-                answer = Answer(status=response.status, headers=_headers_of(response))
+                answer = Answer(status=response.status, headers=received_headers(response.headers.items()))
                 if not answer.is_success:
                     answer = Answer(status=answer.status, headers=answer.headers, body=await _error_body(response))
                 check_success(answer, request, region=self.settings.region)
@@ -243,14 +292,17 @@ class AsyncCOSClient:
         if announced is not None and announced > max_bytes:
             raise too_long(answer, request, max_bytes)
         size = 0
+        pace = Pace(self.settings.timeout)
         try:
             async for piece in response.content.iter_chunked(_PIECE):
                 size += len(piece)
                 if size > max_bytes:
                     raise too_long(answer, request, max_bytes)
+                pace.received(len(piece))
+                pace.check()
                 yield piece
         except _FAULTS as error:
-            raise self._fault(error, request) from error
+            raise self._fault(error, request) from _cause_of(error)
         if announced is not None and size < announced:
             raise cut_short(answer, request)
 
@@ -287,11 +339,21 @@ class AsyncCOSClient:
                 key=request.key,
                 hint="Check endpoint_url of the connection.",
             )
-        return network_error(error, request, self.settings)
+        return network_error(_cause_of(error), request, self.settings)
 
 
-def _headers_of(response: aiohttp.ClientResponse) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
+def _cause_of(error: BaseException) -> BaseException:
+    """Return the fault as it is told: the time of a whole answer is no fault of its own to aiohttp."""
+    if not isinstance(error, asyncio.TimeoutError) or isinstance(error, (aiohttp.ServerTimeoutError, SlowAnswerError)):
+        return error
+    return SlowAnswerError()
+
+
+def _closed(reader: XMLReader) -> Element | None:
+    try:
+        return reader.close()
+    except XMLError:
+        return None
 
 
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:
@@ -299,7 +361,7 @@ async def _error_body(response: aiohttp.ClientResponse) -> bytes:
     try:
         async for piece in response.content.iter_chunked(_PIECE):
             body += piece
-            if len(body) > BODY_LIMIT:
+            if len(body) > ERROR_LIMIT:
                 break
     except _FAULTS:
         # The status alone tells enough.

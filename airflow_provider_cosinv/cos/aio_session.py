@@ -15,9 +15,12 @@ from weakref import WeakKeyDictionary
 import aiohttp
 
 from airflow_provider_cosinv import __version__
+from airflow_provider_cosinv.cos.resolver import Resolver
 
-#: Requests in flight in one event loop; the others wait for their turn.
-CONNECTIONS = 100
+#: Requests in flight in one event loop, and to one host; the others wait for their turn. One host that answers slowly,
+#: or a few, must leave connections to the others.
+CONNECTIONS = 512
+CONNECTIONS_PER_HOST = 32
 #: Seconds that an idle connection is kept: longer than the usual minute between two polls.
 KEEPALIVE = 120.0
 _DNS_TTL = 300
@@ -26,6 +29,7 @@ _DNS_TTL = 300
 @dataclass
 class _Shared:
     session: aiohttp.ClientSession
+    resolver: Resolver
     users: int = 0
 
 
@@ -47,7 +51,7 @@ class SharedSession:
         loop = asyncio.get_running_loop()
         shared = _by_loop.get(loop)
         if shared is None:
-            shared = _by_loop[loop] = _Shared(_open_session())
+            shared = _by_loop[loop] = _open()
         shared.users += 1
         self._shared = shared
         return shared.session
@@ -60,6 +64,7 @@ class SharedSession:
             # Taken out before it closes: who comes meanwhile opens another.
             del _by_loop[asyncio.get_running_loop()]
             await shared.session.close()
+            await shared.resolver.close()
 
 
 def shared_session() -> SharedSession:
@@ -71,9 +76,16 @@ def shared_session() -> SharedSession:
     return SharedSession()
 
 
-def _open_session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEPALIVE, ttl_dns_cache=_DNS_TTL),
+def _open() -> _Shared:
+    resolver = Resolver()
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=CONNECTIONS,
+            limit_per_host=CONNECTIONS_PER_HOST,
+            keepalive_timeout=KEEPALIVE,
+            ttl_dns_cache=_DNS_TTL,
+            resolver=resolver,
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         # Objects arrive as they are stored.
         auto_decompress=False,
@@ -82,3 +94,4 @@ def _open_session() -> aiohttp.ClientSession:
         trust_env=False,
         headers={"User-Agent": f"airflow-provider-cosinv/{__version__}"},
     )
+    return _Shared(session, resolver)

@@ -3,25 +3,33 @@
 
 from __future__ import annotations
 
-import re
+import zlib
 from io import BytesIO
 
 import requests
 
-from airflow_provider_cosinv.cos.answers import Answer, check_success, cut_short, details_of, unquoted
+from airflow_provider_cosinv.cos.answers import (
+    ERROR_LIMIT,
+    Answer,
+    another_part,
+    check_success,
+    cut_short,
+    details_of,
+    encoded_on_the_way,
+    unquoted,
+)
 from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import GET_OBJECT, COSRequest
+from airflow_provider_cosinv.cos.pace import paced
 from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.cos.transport import READ_ERRORS, Transport, headers_of
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryRequestError
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _OK = 200
 _PARTIAL = 206
-# Precondition failed, range not satisfiable: what If-Match held for is gone.
-_REPLACED = (412, 416)
-_ERROR_BODY = 64 * 1024
+_NO_SUCH_RANGE = 416
 _PIECE = 256 * 1024
+_GZIP = b"\x1f\x8b"
 
 
 class Download:
@@ -33,18 +41,29 @@ class Download:
     :param bucket: full name
     :param key: of the object
     :param chunk_size: bytes that are held at once
+    :param size: bytes that the object is to have; None if the caller does not know. With it, a connection that ended
+        too early is noticed even if no answer says how long it is, and so is an object that a gateway changed
     """
 
     def __init__(
-        self, *, transport: Transport, settings: ClientSettings, bucket: str, key: str, chunk_size: int
+        self,
+        *,
+        transport: Transport,
+        settings: ClientSettings,
+        bucket: str,
+        key: str,
+        chunk_size: int,
+        size: int | None = None,
     ) -> None:
         self._transport = transport
         self._settings = settings
         self._bucket = bucket
         self._key = key
         self._chunk_size = chunk_size
+        self._expected = size
         self._offset = 0
         self._etag: str | None = None
+        # As an answer said it: the object may have more bytes or fewer than the caller expects.
         self._size: int | None = None
         self._opened: tuple[requests.Response, Answer] | None = None
         self._request = self._make_request()
@@ -55,8 +74,8 @@ class Download:
 
         After a COSInventoryTransientError it may be called again: it asks COS for the rest.
 
-        :raises COSInventoryTransientError: where the connection was cut
-        :raises COSInventoryCorruptReportError: where the object was replaced since the first piece
+        :raises COSInventoryTransientError: if the connection was cut
+        :raises COSInventoryCorruptReportError: if the object was replaced since the first piece
         :raises COSInventoryError: of the class for any other answer of COS
         """
         if self._size is not None and self._offset >= self._size:
@@ -65,15 +84,24 @@ class Download:
         if self._opened is None:
             self._opened = self._open()
         response, answer = self._opened
+        if answer.status == _NO_SUCH_RANGE:
+            # No answer said how long the object is, and it has no more.
+            self.close()
+            return b""
         try:
-            piece: bytes = response.raw.read(self._chunk_size, decode_content=False)
+            with paced(self._settings.timeout):
+                piece: bytes = response.raw.read(self._chunk_size, decode_content=False)
         except READ_ERRORS as error:
             self.close()
             raise network_error(error, self._request, self._settings) from error
+        is_packed = not self._offset and _is_packed_twice(piece)
         self._offset += len(piece)
+        if answer.content_encoding and (is_packed or self._is_changed(at_end=not piece)):
+            self.close()
+            raise encoded_on_the_way(answer, self._request)
         if not piece:
             self.close()
-            if self._size is not None and self._offset < self._size:
+            if self._offset < ((self._expected or 0) if self._size is None else self._size):
                 raise cut_short(answer, self._request)
         return piece
 
@@ -83,47 +111,69 @@ class Download:
             self._opened[0].close()
         self._opened = None
 
+    def _is_changed(self, *, at_end: bool) -> bool:
+        """Return whether these cannot be the bytes that the object is to have."""
+        if self._expected is None:
+            return False
+        if self._size is not None:
+            return self._size != self._expected
+        return self._offset > self._expected or (at_end and self._offset < self._expected)
+
     def _make_request(self) -> COSRequest:
-        headers = {}
-        if self._offset:
-            headers["Range"] = f"bytes={self._offset}-"
-            if self._etag:
-                headers["If-Match"] = self._etag
+        # No If-Match: a gateway that makes an ETag weak, or leaves it out, would turn the same object into another.
+        headers = {"Range": f"bytes={self._offset}-"} if self._offset else {}
         return COSRequest(operation=GET_OBJECT, bucket=self._bucket, key=self._key, headers=headers)
 
     def _open(self) -> tuple[requests.Response, Answer]:
         self._request = self._make_request()
-        response = self._transport.open(self._request)
-        try:
-            answer = self._judge(response)
-        except BaseException:
-            response.close()
-            raise
+        with paced(self._settings.timeout):
+            response = self._transport.open(self._request)
+            try:
+                answer = self._judge(response)
+            except BaseException:
+                response.close()
+                raise
         return response, answer
 
     def _judge(self, response: requests.Response) -> Answer:
         answer = _answer_of(response)
-        if self._offset and answer.status in _REPLACED:
+        if self._offset and answer.status == _NO_SUCH_RANGE:
+            if self._size is None:
+                return answer
             raise _replaced(answer, self._request)
         check_success(answer, self._request, region=self._settings.region)
+        etag = unquoted(answer.headers.get("etag"))
         if not self._offset:
-            self._etag = answer.headers.get("etag")
-            self._size = answer.content_length()
+            self._etag = etag
+            self._begin(answer)
             return answer
-        if self._etag != answer.headers.get("etag"):
+        # If an answer has none, the MD5 of the whole decides, which the caller knows.
+        if self._etag and etag and self._etag != etag:
             raise _replaced(answer, self._request)
         if answer.status == _PARTIAL:
-            self._check_range(answer)
+            self._go_on(answer)
         else:
             # Something between does not know ranges and sends the whole object again.
             self._skip(response, answer)
         return answer
 
-    def _check_range(self, answer: Answer) -> None:
-        found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-        if not found or int(found[1]) != self._offset:
-            raise _another_part(answer, self._request)
-        if found[3] != "*" and self._size is not None and int(found[3]) != self._size:
+    def _begin(self, answer: Answer) -> None:
+        found = answer.content_range
+        if found is None:
+            self._size = answer.content_length()
+        elif found.first == 0:
+            # A gateway may send an object in slices: the rest is asked for.
+            self._size = found.size
+        else:
+            raise another_part(answer, self._request)
+
+    def _go_on(self, answer: Answer) -> None:
+        found = answer.content_range
+        if not found or found.first != self._offset:
+            raise another_part(answer, self._request)
+        if self._size is None:
+            self._size = found.size
+        elif found.size not in (None, self._size):
             raise _replaced(answer, self._request)
 
     def _skip(self, response: requests.Response, answer: Answer) -> None:
@@ -138,6 +188,14 @@ class Download:
             if not piece:
                 raise cut_short(answer, self._request)
             missing -= len(piece)
+
+
+def _is_packed_twice(piece: bytes) -> bool:
+    """Return whether what gzip packed is gzip again: data files are packed once."""
+    try:
+        return piece.startswith(_GZIP) and zlib.decompressobj(31).decompress(piece[:_PIECE], len(_GZIP)) == _GZIP
+    except zlib.error:
+        return False
 
 
 def read_range(
@@ -161,20 +219,25 @@ def read_range(
     :raises COSInventoryError: of the class for any other answer of COS
     """
     headers = {"Range": f"bytes={start}-{start + length - 1}"}
-    if if_match is not None:
-        headers["If-Match"] = f'"{if_match}"'
     request = COSRequest(operation=GET_OBJECT, bucket=bucket, key=key, headers=headers)
+    with paced(settings.timeout):
+        return _read_range(transport, settings, request, start=start, length=length, etag=if_match)
+
+
+def _read_range(
+    transport: Transport, settings: ClientSettings, request: COSRequest, *, start: int, length: int, etag: str | None
+) -> bytes:
     response = transport.open(request)
     try:
         answer = _answer_of(response)
-        if if_match is not None and answer.status in _REPLACED:
+        if etag is not None and answer.status == _NO_SUCH_RANGE:
             raise _replaced(answer, request)
         check_success(answer, request, region=settings.region)
-        if if_match is not None and unquoted(answer.headers.get("etag")) != if_match:
-            raise _replaced(answer, request)
-        found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-        if answer.status != _PARTIAL or not found or (int(found[1]), int(found[2])) != (start, start + length - 1):
-            raise _another_part(answer, request)
+        if etag is not None:
+            _check_etag(answer, request, etag)
+        found = answer.content_range
+        if not found or (found.first, found.last) != (start, start + length - 1):
+            raise another_part(answer, request)
         # It grows without a second copy, which matters where threads read many megabytes each.
         body = BytesIO()
         while (missing := length - body.tell()) and (
@@ -190,6 +253,20 @@ def read_range(
     return body.getvalue()
 
 
+def _check_etag(answer: Answer, request: COSRequest, expected: str) -> None:
+    # Not by If-Match, which no weak ETag meets.
+    etag = unquoted(answer.headers.get("etag"))
+    if etag is None:
+        # No MD5 of the whole is known that could tell.
+        raise COSInventoryRequestError(
+            "The answer has no ETag, so it may be of another object than the parts before it.",
+            hint="Let the gateway or proxy between here and COS pass the ETag on.",
+            **details_of(answer, request),
+        )
+    if etag != expected:
+        raise _replaced(answer, request)
+
+
 def _answer_of(response: requests.Response) -> Answer:
     """Return an answer whose body is unread where it is a success."""
     status = response.status_code
@@ -199,7 +276,7 @@ def _answer_of(response: requests.Response) -> Answer:
 
 def _error_body(response: requests.Response) -> bytes:
     try:
-        body: bytes = response.raw.read(_ERROR_BODY, decode_content=False)
+        body: bytes = response.raw.read(ERROR_LIMIT, decode_content=False)
     except READ_ERRORS:
         return b""
     return body
@@ -209,14 +286,5 @@ def _replaced(answer: Answer, request: COSRequest) -> COSInventoryCorruptReportE
     return COSInventoryCorruptReportError(
         "The object was replaced while it was read.",
         hint="Read it again from the start; a report that changes is not finished, or written by two.",
-        **details_of(answer, request),
-    )
-
-
-def _another_part(answer: Answer, request: COSRequest) -> COSInventoryRequestError:
-    asked = request.headers.get("Range", "")
-    return COSInventoryRequestError(
-        f"COS was asked for a part of the object ({asked}) and sent another part.",
-        hint="Check endpoint_url and proxies: what answered may not be COS.",
         **details_of(answer, request),
     )

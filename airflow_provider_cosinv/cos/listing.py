@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
@@ -21,17 +22,18 @@ def next_token(page: Element) -> str | None:
     return _continuation(page, text_of(page, "NextContinuationToken"))
 
 
-def next_marker(page: Element) -> str | None:
+def next_marker(page: Element, names: Iterable[str]) -> str | None:
     """
     Return what continues a listing of objects; None at its end.
 
+    :param names: of the page's entries
     :raises ValueError: where more pages follow and none is named
     """
     marker = page.findtext("NextMarker")
     if marker:
         return _continuation(page, _decoded(page, marker))
     # Without it the last entry is the marker, as in Amazon S3 where no delimiter was given.
-    return _continuation(page, max((_name(entry) for entry in entries(page)), default=None))
+    return _continuation(page, max(names, default=None))
 
 
 def entries(page: Element) -> list[ListedObject | CommonPrefix]:
@@ -41,11 +43,25 @@ def entries(page: Element) -> list[ListedObject | CommonPrefix]:
     :raises ValueError: where a size or time is none
     """
     found: list[ListedObject | CommonPrefix] = [_object(page, element) for element in page.findall("Contents")]
-    found += [
-        CommonPrefix(prefix=_decoded(page, element.findtext("Prefix", "")))
-        for element in page.findall("CommonPrefixes")
-    ]
+    found += [CommonPrefix(prefix=folder) for folder in folders(page)]
     return found
+
+
+def folders(page: Element) -> Iterator[str]:
+    """Yield the common prefixes of a page."""
+    for element in page.findall("CommonPrefixes"):
+        yield _decoded(page, element.findtext("Prefix", ""))
+
+
+def last_key(page: Element) -> str:
+    """Return the last key of a page, empty if it has none."""
+    elements = page.findall("Contents")
+    return _decoded(page, elements[-1].findtext("Key", "")) if elements else ""
+
+
+def name_of(entry: ListedObject | CommonPrefix) -> str:
+    """Return what an entry of a page is listed by."""
+    return entry.key if isinstance(entry, ListedObject) else entry.prefix
 
 
 def _continuation(page: Element, named: str | None) -> str | None:
@@ -65,10 +81,6 @@ def _object(page: Element, element: Element) -> ListedObject:
         last_modified=_moment(modified) if modified else None,
         storage_class=text_of(element, "StorageClass"),
     )
-
-
-def _name(entry: ListedObject | CommonPrefix) -> str:
-    return entry.key if isinstance(entry, ListedObject) else entry.prefix
 
 
 def _decoded(page: Element, text: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_cosinv.cos.endpoint import request_host
 from airflow_provider_cosinv.cos.operations import COSRequest
+from airflow_provider_cosinv.cos.pace import SlowAnswerError
 from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.exceptions import COSInventoryTransientError
 
@@ -31,6 +32,11 @@ class _Fault:
 
 # The most telling first: a proxy's fault has one of the others as its cause.
 _FAULTS = (
+    _Fault(
+        types=(SlowAnswerError,),
+        what="its bytes came too slowly",
+        hint="Check the network to COS, and the gateway or proxy between, or raise timeout in the connection.",
+    ),
     _Fault(
         names=("ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"),
         what="the proxy failed",

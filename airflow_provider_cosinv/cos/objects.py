@@ -10,13 +10,14 @@ from airflow_provider_cosinv.cos import operations
 from airflow_provider_cosinv.cos.answers import (
     PAGE_LIMIT,
     check_success,
+    check_whole,
     cut_short,
     object_info,
     too_long,
     unusable_page,
 )
 from airflow_provider_cosinv.cos.download import Download, read_range
-from airflow_provider_cosinv.cos.listing import entries, next_marker
+from airflow_provider_cosinv.cos.listing import entries, name_of, next_marker
 from airflow_provider_cosinv.cos.multipart import UploadCalls
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.results import BucketInfo, CommonPrefix, ListedObject, ObjectContent, ObjectInfo
@@ -79,6 +80,7 @@ class ObjectCalls(UploadCalls):
         def attempt() -> ObjectContent:
             answer = self._transport.exchange(request, limit=max(max_bytes, 0))
             check_success(answer, request, region=self._settings.region)
+            check_whole(answer, request)
             if answer.is_too_long:
                 raise too_long(answer, request, max_bytes)
             if answer.is_cut:
@@ -118,17 +120,25 @@ class ObjectCalls(UploadCalls):
             )
         )
 
-    def stream_object(self, bucket: str, key: str, *, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
+    def stream_object(
+        self, bucket: str, key: str, *, chunk_size: int = CHUNK_SIZE, size: int | None = None
+    ) -> Iterator[bytes]:
         """
         Yield the bytes of an object as it is stored, in bounded memory (436/7753).
 
         Needs ``name/cos:GetObject``. A download that is cut goes on where it stopped; each piece has all tries anew.
 
         :param chunk_size: bytes of a piece, at most
+        :param size: bytes that the object is to have, if that is known; the caller checks them
         :raises COSInventoryCorruptReportError: where the object is replaced while it is read
         """
         download = Download(
-            transport=self._transport, settings=self._settings, bucket=bucket, key=key, chunk_size=chunk_size
+            transport=self._transport,
+            settings=self._settings,
+            bucket=bucket,
+            key=key,
+            chunk_size=chunk_size,
+            size=size,
         )
         try:
             while piece := self._retrying(download.next_piece):
@@ -181,7 +191,8 @@ class ObjectCalls(UploadCalls):
             )
             answer, page = self._document(request, "ListBucketResult", PAGE_LIMIT)
             try:
-                found, following = entries(page), next_marker(page)
+                found = entries(page)
+                following = next_marker(page, map(name_of, found))
             except ValueError as error:
                 raise unusable_page(answer, request, error) from error
             yield from found

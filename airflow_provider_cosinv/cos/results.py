@@ -44,12 +44,14 @@ class ObjectInfo:
     :param etag: without quotes
     :param last_modified: aware, in UTC
     :param server_time: the answer's ``Date``, aware, in UTC
+    :param content_encoding: of the answer: the object may be stored so, or a gateway may have changed its bytes
     """
 
     size: int | None
     etag: str | None
     last_modified: datetime | None
     server_time: datetime | None
+    content_encoding: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,12 +25,14 @@ class RetryPolicy:
     :param attempts: tries of a request that fails for a transient reason
     :param throttled_attempts: tries while COS asks to slow down: that heals by waiting, and a bucket takes only one
         one-time inventory a second
+    :param slow_attempts: tries of a request whose answer comes too slowly, each of which takes long
     :param first_wait: seconds, at most, before the second try
     :param max_wait: seconds, at most, before any try
     """
 
     attempts: int = 5
     throttled_attempts: int = 10
+    slow_attempts: int = 2
     first_wait: float = 1.0
     max_wait: float = 20.0
 
@@ -45,12 +47,20 @@ class RetryPolicy:
         }
 
     def _is_enough(self, state: RetryCallState) -> bool:
-        throttled = isinstance(_error_of(state), COSInventoryThrottledError)
-        return state.attempt_number >= (self.throttled_attempts if throttled else self.attempts)
+        # Imported by DAG files, which need no client.
+        from airflow_provider_cosinv.cos.network import causes
+        from airflow_provider_cosinv.cos.pace import SlowAnswerError
+
+        error, attempts = _error_of(state), self.attempts
+        if isinstance(error, COSInventoryThrottledError):
+            attempts = self.throttled_attempts
+        elif error is not None and any(isinstance(cause, SlowAnswerError) for cause in causes(error)):
+            attempts = self.slow_attempts
+        return state.attempt_number >= attempts
 
 
 #: For who looks again in a while anyway: a lost packet is not worth an interval, and who is throttled shall go away.
-POLLING_POLICY = RetryPolicy(attempts=3, throttled_attempts=1)
+POLLING_POLICY = RetryPolicy(attempts=3, throttled_attempts=1, slow_attempts=1)
 
 
 def _error_of(state: RetryCallState) -> BaseException | None:

@@ -16,6 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from airflow_provider_cosinv.cos.network import causes
 from airflow_provider_cosinv.cos.route import place_of, route_to
 from airflow_provider_cosinv.cos.tls import checked_path
+from airflow_provider_cosinv.cos.pace import PacedResponse
 
 #: Threads of one client that can talk to COS without opening connections anew.
 POOL_SIZE = 16
@@ -84,6 +85,8 @@ def mark_unsent(error: BaseException) -> None:
 
 class _Connection(HTTPConnection):
     """Marks what goes wrong before a request can leave; a reset afterwards looks the same."""
+
+    response_class = PacedResponse
 
     def connect(self) -> None:
         try:

@@ -23,6 +23,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTransientError,
     COSInventoryUnansweredError,
+    shown,
 )
 from airflow_provider_cosinv.inventory.xmltree import text_of
 
@@ -106,9 +107,9 @@ def submitted(answer: Answer, request: COSRequest, *, region: str) -> SubmittedI
     :raises COSInventoryRequestError: where the answer is not one of COS
     """
     check_success(answer, request, region=region)
-    root = None if answer.is_cut or answer.is_too_long else read_document(answer.body)
+    root = None if answer.is_cut or answer.is_too_long else read_document(answer)
     if root is not None and root.tag == ERROR_TAG:
-        raise refusal(answer, request, region=region)
+        raise refusal(answer, request, region=region, document=root)
     is_result = root is not None and root.tag == "PostInventoryResult"
     is_empty = not answer.body.strip() and not answer.is_cut
     if not is_result and answer.request_id is None:
@@ -127,7 +128,7 @@ def submitted(answer: Answer, request: COSRequest, *, region: str) -> SubmittedI
             answer.request_id,
         )
     return SubmittedInventory(
-        job_id=job_id,
+        job_id=job_id and shown(job_id),
         request_id=answer.request_id,
         server_time=answer.server_time,
     )

@@ -17,11 +17,12 @@ from qcloud_cos import CosClientError, CosConfig, CosS3Auth, CosS3Client
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_cosinv import __version__
-from airflow_provider_cosinv.cos.answers import BODY_LIMIT, Answer
+from airflow_provider_cosinv.cos.answers import ERROR_LIMIT, Answer, received_headers
 from airflow_provider_cosinv.cos.credential_source import PARAMETER
 from airflow_provider_cosinv.cos.endpoint import request_host, request_url, signed_path
 from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import COSRequest
+from airflow_provider_cosinv.cos.pace import paced
 from airflow_provider_cosinv.cos.sdk_logging import own_request, silence_sdk
 from airflow_provider_cosinv.cos.session import Session, mark_unsent, was_sent
 from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
@@ -110,24 +111,29 @@ class Transport:
         :param limit: bytes that are read at most of a successful answer; an error document is read in any case
         :raises COSInventoryTransientError: where no answer came
         """
+        with paced(self._settings.timeout):
+            return self._exchange(request, limit)
+
+    def _exchange(self, request: COSRequest, limit: int) -> Answer:
         response = self.open(request)
         headers = headers_of(response)
         if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
-            limit = BODY_LIMIT
+            limit = ERROR_LIMIT
         body = bytearray()
-        is_cut = False
+        cut_by: BaseException | None = None
         try:
             while len(body) <= limit and (piece := response.raw.read(_PIECE, decode_content=False)):
                 body += piece
-        except READ_ERRORS:
-            is_cut = True
+        except READ_ERRORS as error:
+            cut_by = error
         finally:
             response.close()
         answer = Answer(
             status=response.status_code,
             headers=headers,
             body=bytes(body[:limit]),
-            is_cut=is_cut,
+            is_cut=cut_by is not None,
+            cut_by=cut_by,
             is_too_long=len(body) > limit,
         )
         announced = answer.content_length()
@@ -173,5 +179,5 @@ def may_have_arrived(error: COSInventoryTransientError) -> bool:
 
 
 def headers_of(response: requests.Response) -> dict[str, str]:
-    """Return the headers with lower-case names."""
-    return {name.lower(): value for name, value in response.headers.items()}
+    """Return the headers, see :func:`~.answers.received_headers`."""
+    return received_headers(response.headers.items())

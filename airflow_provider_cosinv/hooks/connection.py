@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_cosinv.cos.settings import DEFAULT_DOMAIN_SUFFIX, ClientSettings
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError, shown
 from airflow_provider_cosinv.get_provider_info import get_provider_info
+from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
 from airflow_provider_cosinv.hooks.connection_credentials import read_credentials
 from airflow_provider_cosinv.hooks.connection_fields import boolean, choice_or_path, json_object, proxies, seconds, text
 from airflow_provider_cosinv.inventory.bucket import BucketName
@@ -84,6 +85,36 @@ def no_connection(conn_id: str) -> COSInventoryTransientError:
         hint=f"Make one of type Tencent Cloud COS{_variable_to_check(conn_id)}. Where there is one, check Airflow's "
         "API server and secrets backend.",
     )
+
+
+@contextmanager
+def looking_up(conn_id: str) -> Iterator[None]:
+    """
+    Let the look-up of a connection end in one error that names the connection, whatever Airflow raises.
+
+    That is nothing that a person has to be told at once: the API server denies access where a token has expired or its
+    database is away (a PermissionError), a secrets backend raises what its library does, and the next look-up may
+    succeed.
+
+    :raises COSInventoryTransientError: if the block fails
+    """
+    try:
+        yield
+    except AirflowNotFoundException:
+        raise no_connection(conn_id) from None
+    except PermissionError as error:
+        raise COSInventoryTransientError(
+            f"Airflow denies this process the connection {conn_id!r}: {shown(error)}",
+            parameter="cos_conn_id",
+            hint="Check Airflow's API server and the clocks: it also denies access for a token that has expired.",
+        ) from None
+    except Exception as error:  # noqa: BLE001  secrets backends raise what their libraries do
+        # Without its text, which may hold the connection's URI with its password.
+        raise COSInventoryTransientError(
+            f"Airflow cannot read the connection {conn_id!r} now ({type(error).__name__}).",
+            parameter="cos_conn_id",
+            hint="Check Airflow's API server and secrets backend.",
+        ) from None
 
 
 def _variable_to_check(conn_id: str) -> str:

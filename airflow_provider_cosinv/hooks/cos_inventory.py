@@ -15,9 +15,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
 )
 from airflow_provider_cosinv.get_provider_info import get_provider_info
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
 from airflow_provider_cosinv.hooks.bucket_check import check_bucket
-from airflow_provider_cosinv.hooks.connection import bucket_to_check, no_connection, read_connection
+from airflow_provider_cosinv.hooks.connection import bucket_to_check, looking_up, read_connection
 from airflow_provider_cosinv.hooks.connection_check import check_connection
 from airflow_provider_cosinv.hooks.lineage import Place, was_read
 from airflow_provider_cosinv.hooks.report import find_report, read_manifest, read_report
@@ -115,10 +114,8 @@ class COSInventoryHook(TableCalls):
         return changed
 
     def _connection(self) -> Connection:
-        try:
+        with looking_up(self.cos_conn_id):
             return self.get_connection(self.cos_conn_id)
-        except AirflowNotFoundException:
-            raise no_connection(self.cos_conn_id) from None
 
     def _settings_in(self, region: str | None) -> ClientSettings:
         return read_connection(self._connection(), region=region)

@@ -73,6 +73,7 @@ def _fetch(client: COSClient, wanted: Wanted) -> Found | None:
         md5=hashlib.md5(content.body, usedforsecurity=False).hexdigest(),
         last_modified=content.info.last_modified,
         server_time=content.info.server_time,
+        content_encoding=content.info.content_encoding,
     )
 
 
@@ -106,8 +107,17 @@ def is_unreadable(error: COSInventoryRequestError) -> bool:
 def read_manifest(client: COSClient, *, bucket: str, region: str, key: str, md5: str) -> Manifest:
     """Return a manifest, verified; see :meth:`COSInventoryHook.read_manifest`."""
     md5 = check_checksum(md5)  # before anything is sent
-    body = client.get_object(bucket, key, max_bytes=MANIFEST_MAX_BYTES).body
-    return parse_manifest(body, bucket=bucket, region=region, key=key, checksum=md5)
+    content = client.get_object(bucket, key, max_bytes=MANIFEST_MAX_BYTES)
+    found = hashlib.md5(content.body, usedforsecurity=False).hexdigest()
+    if content.info.content_encoding and found != md5:
+        raise COSInventoryCorruptReportError(
+            f"The manifest's MD5 is {found}, not {md5}, and the answer has Content-Encoding "
+            f"{content.info.content_encoding}.",
+            bucket=bucket,
+            key=key,
+            hint="Turn off compression in the gateway or proxy between here and COS.",
+        )
+    return parse_manifest(content.body, bucket=bucket, region=region, key=key, checksum=md5)
 
 
 def read_report(
@@ -118,7 +128,7 @@ def read_report(
     expected = report.matched_objects if files is None else None
     rows = 0
     for file in chosen:
-        chunks = client.stream_object(report.bucket, file.key, chunk_size=_CHUNK_BYTES)
+        chunks = client.stream_object(report.bucket, file.key, chunk_size=_CHUNK_BYTES, size=file.size)
         for batch in read_record_batches(chunks, file=file, bucket=report.bucket, columns=report.columns):
             if expected is not None and rows + batch.size > expected:
                 yield from islice(batch.records, expected - rows)

@@ -54,7 +54,7 @@ def report_table(
     """
 
     def stored_bytes(file: DataFile) -> Iterator[bytes]:
-        return client.stream_object(report.bucket, file.key, chunk_size=_CHUNK_BYTES)
+        return client.stream_object(report.bucket, file.key, chunk_size=_CHUNK_BYTES, size=file.size)
 
     return ReportTable(engine=engine, report=report, files=files, open_file=stored_bytes)
 

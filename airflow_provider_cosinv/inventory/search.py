@@ -56,12 +56,14 @@ class Found:
     :param md5: 32 hex digits of the body
     :param last_modified: aware, or None where the answer had none
     :param server_time: aware, from the answer's ``Date``, or None
+    :param content_encoding: of the answer: a gateway may have changed the bytes
     """
 
     body: bytes
     md5: str
     last_modified: datetime | None
     server_time: datetime | None
+    content_encoding: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,9 +188,18 @@ def _look_at(
             f"changed for {_unchanged_for(checksum, manifest)}.",
             bucket=search.bucket,
             key=key,
-            hint="The report was overwritten or damaged. Take the inventory again, under a new id.",
+            hint=_hint(checksum.content_encoding or manifest.content_encoding),
         )
     return Sighting(state="unverified", manifest_key=key)
+
+
+def _hint(content_encoding: str | None) -> str:
+    if content_encoding is None:
+        return "The report was overwritten or damaged. Take the inventory again, under a new id."
+    return (
+        f"They did not come as they are stored: the answers have Content-Encoding {content_encoding}. Turn off "
+        "compression in the gateway or proxy between here and COS."
+    )
 
 
 def _is_older(checksum: Found, not_before: datetime | None) -> bool:

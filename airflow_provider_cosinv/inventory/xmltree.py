@@ -12,40 +12,97 @@ class XMLError(ValueError):
     """The bytes are not the kind of XML that COS sends."""
 
 
+#: Elements of a document: a page of a listing has 1,000 entries of some ten.
+MAX_ELEMENTS = 100_000
+#: Elements within each other: COS has six.
+MAX_DEPTH = 64
+#: Bytes of one tag or comment: no tag of COS has attributes, but for a namespace.
+MAX_TAG_BYTES = 64 * 1024
+_PIECE = 64 * 1024
+
+
+class XMLReader:
+    """
+    Parses an XML document into a tree of elements without namespaces, as its bytes arrive.
+
+    No message of COS has a document type; refusing one leaves no room for entity expansion. What would make a tree of
+    many times the document's bytes is refused before it is built.
+    """
+
+    def __init__(self) -> None:
+        self._builder = TreeBuilder()
+        self._parser = parser = ParserCreate(namespace_separator="\n")
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.StartDoctypeDeclHandler = self._refuse_doctype
+        self._elements = 0
+        self._depth = 0
+        self._unread = 0
+
+    def feed(self, data: bytes) -> None:
+        """
+        Parse the next bytes, 64 KiB at a time.
+
+        :raises XMLError: where the document is not well formed, has a document type, or is not like one of COS
+        """
+        for start in range(0, len(data), _PIECE):
+            piece = data[start : start + _PIECE]
+            self._unread += len(piece)
+            self._parse(piece, is_last=False)
+            if self._unread > MAX_TAG_BYTES + len(piece):
+                raise XMLError("the XML has a tag that is longer than any of COS")
+
+    def close(self) -> Element:
+        """
+        Return the document.
+
+        :raises XMLError: where it is not whole
+        """
+        self._parse(b"", is_last=True)
+        return self._builder.close()
+
+    def _parse(self, data: bytes, *, is_last: bool) -> None:
+        try:
+            self._parser.Parse(data, is_last)
+        except XMLError:
+            raise
+        except (ExpatError, LookupError, ValueError) as error:
+            # The two others come from an encoding that Python does not know or expat cannot use.
+            raise XMLError(f"the XML is not well formed: {error}") from error
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._unread = 0
+        self._elements += 1
+        self._depth += 1
+        if self._elements > MAX_ELEMENTS or self._depth > MAX_DEPTH:
+            raise XMLError("the XML has more elements than any of COS")
+        self._builder.start(tag.rpartition("\n")[2], attributes)
+
+    def _end(self, tag: str) -> None:
+        self._unread = 0
+        self._depth -= 1
+        self._builder.end(tag.rpartition("\n")[2])
+
+    def _text(self, text: str) -> None:
+        self._unread = 0
+        self._builder.data(text)
+
+    def _refuse_doctype(self, *_: object) -> NoReturn:
+        raise XMLError("the XML has a document type, which COS never sends")
+
+
 def parse_xml(data: bytes) -> Element:
     """
     Parse an XML document into a tree of elements without namespaces.
 
-    No message of COS has a document type; refusing one leaves no room for entity expansion.
-
     :param data: the whole document, bytes
-    :raises XMLError: where the document is not well formed or has a document type
+    :raises XMLError: as :class:`XMLReader` raises it
     """
-    builder = TreeBuilder()
-    parser = ParserCreate(namespace_separator="\n")
-    parser.buffer_text = True
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        builder.start(tag.rpartition("\n")[2], attributes)
-
-    def end(tag: str) -> None:
-        builder.end(tag.rpartition("\n")[2])
-
-    def refuse(*_: object) -> NoReturn:
-        raise XMLError("the XML has a document type, which COS never sends")
-
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(data, True)  # noqa: FBT003  expat takes no keywords
-    except XMLError:
-        raise
-    except (ExpatError, LookupError, ValueError) as error:
-        # The two others come from an encoding that Python does not know or expat cannot use.
-        raise XMLError(f"the XML is not well formed: {error}") from error
-    return builder.close()
+    reader = XMLReader()
+    reader.feed(data)
+    return reader.close()
 
 
 def text_of(element: Element, path: str) -> str | None:

@@ -22,8 +22,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryThrottledError,
     COSInventoryTransientError,
 )
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
-from airflow_provider_cosinv.hooks.connection import no_connection, read_connection
+from airflow_provider_cosinv.hooks.connection import looking_up, read_connection
 from airflow_provider_cosinv.hooks.progress import StateLog
 from airflow_provider_cosinv.hooks.report import check_absent
 from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, not_in_time, renewing_after
@@ -197,10 +196,8 @@ async def connection_settings(cos_conn_id: str, *, region: str | None) -> Client
     :raises COSInventoryConfigurationError: where a field is missing or wrong
     :raises COSInventoryTransientError: where there is none, or Airflow cannot read it now
     """
-    try:
+    with looking_up(cos_conn_id):
         connection = await BaseHook.aget_connection(cos_conn_id)
-    except AirflowNotFoundException:
-        raise no_connection(cos_conn_id) from None
     return read_connection(connection, region=region)
 
 
@@ -228,4 +225,10 @@ async def fetch(client: AsyncCOSClient, wanted: Wanted) -> Found | None:
     except COSInventoryNotFoundError as error:
         check_absent(error)
         return None
-    return Found(body=body, md5=md5, last_modified=info.last_modified, server_time=info.server_time)
+    return Found(
+        body=body,
+        md5=md5,
+        last_modified=info.last_modified,
+        server_time=info.server_time,
+        content_encoding=info.content_encoding,
+    )

@@ -195,9 +195,16 @@ class COSInventoryEventTrigger(BaseEventTrigger):
             # The data files lie beside the folders. Their names are hex digits: few begin as a year does, and with
             # the marker behind the last folder that is over even fewer are listed.
             marker = f"{prefix}/{floor}0" if floor else ""
-            for folder in await client.list_prefixes(self._destination, prefix=f"{prefix}/20", marker=marker):
-                date = folder.removeprefix(f"{prefix}/").removesuffix("/")
-                if is_date(date) and date > floor:
+            start = f"{prefix}/"
+            folders = await client.list_prefixes(
+                self._destination,
+                prefix=f"{start}20",
+                marker=marker,
+                wanted=lambda folder, start=start: is_date(folder.removeprefix(start).removesuffix("/")),
+            )
+            for folder in folders:
+                date = folder.removeprefix(start).removesuffix("/")
+                if date > floor:
                     found.setdefault(date, prefix)
         return found
 

@@ -38,8 +38,6 @@ class Store:
         start = int(found[1]) if found else 0
         self.starts.append(start)
         headers = {"ETag": self.etag} if self.etag else {}
-        if self.ranges and seen.headers.get("if-match") not in (None, self.etag):
-            return error_reply(412, "PreconditionFailed")
         if found and start >= len(self.body):
             return error_reply(416, "InvalidRange")
         if found:
@@ -71,7 +69,7 @@ def test_a_download_goes_on_where_each_cut_was(client, server):
     server.answer(store)
     assert b"".join(read(client, 1000)) == BODY
     assert store.starts == [10_000 * n for n in range(10)]
-    assert {seen.headers.get("if-match") for seen in server.seen[1:]} == {'"v1"'}
+    assert not any("if-match" in seen.headers for seen in server.seen)
     assert all("range" in seen.headers["authorization"] for seen in server.seen[1:])
 
 
@@ -154,7 +152,6 @@ def test_an_object_deleted_between_two_pieces_is_not_found(client, server):
 def test_an_object_without_etag_goes_on_all_the_same(client, server):
     server.answer(Store(50_000, etag=None))
     assert b"".join(read(client)) == BODY
-    assert "if-match" not in server.seen[1].headers
 
 
 def test_a_refusal_at_the_start_is_told_as_anywhere(client, server):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import datetime, timezone
 from urllib.parse import parse_qs, quote
 
@@ -10,13 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.cos.answers import read_document
-from airflow_provider_cosinv.cos.listing import entries, next_marker
+from airflow_provider_cosinv.cos.aio import AsyncCOSClient
+from airflow_provider_cosinv.cos.answers import PAGE_LIMIT, Answer, read_document
+from airflow_provider_cosinv.cos.listing import entries, name_of, next_marker
 from airflow_provider_cosinv.cos.results import CommonPrefix, ListedObject
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryRequestError
+from airflow_provider_cosinv.exceptions import (
+    COSInventoryConfigurationError,
+    COSInventoryRequestError,
+    COSInventoryTransientError,
+)
 
-from .conftest import BUCKET
-from .scripted_server import Reply
+from .conftest import BUCKET, QUICK
+from .scripted_server import Reply, error_reply
 
 
 def page_of(*keys, prefixes=(), marker=None, encoded=True, truncated=None, size="3"):
@@ -121,7 +128,9 @@ KEYS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), u
 
 @given(KEYS, st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1)))
 def test_any_key_survives_the_page(keys, prefixes):
-    page = read_document(page_of(*keys, prefixes=prefixes, truncated=bool(keys or prefixes)))
+    page = read_document(
+        Answer(status=200, headers={}, body=page_of(*keys, prefixes=prefixes, truncated=bool(keys or prefixes)))
+    )
     assert entries(page)[: len(keys)] == [
         ListedObject(
             key=key,
@@ -132,10 +141,77 @@ def test_any_key_survives_the_page(keys, prefixes):
         )
         for key in keys
     ]
-    assert next_marker(page) == max([*keys, *prefixes], default=None)
+    assert next_marker(page, map(name_of, entries(page))) == max([*keys, *prefixes], default=None)
 
 
 @given(st.binary())
 def test_garbage_is_a_document_or_none_and_never_an_exception(body):
-    read_document(body)
-    read_document(b"<?xml version='1.0' encoding='utf-16'?>" + body)
+    for encoding in ("", "gzip", "deflate", "br"):
+        for front in (b"", b"<?xml version='1.0' encoding='utf-16'?>"):
+            read_document(Answer(status=200, headers={"content-encoding": encoding}, body=front + body))
+
+
+def folders_of(settings, **arguments):
+    async def run():
+        async with AsyncCOSClient(settings=settings, retry_policy=QUICK) as client:
+            return await client.list_prefixes(BUCKET, **arguments)
+
+    return asyncio.run(run())
+
+
+class TestFolders:
+    def test_folders_of_all_pages_come_in_order(self, server, settings):
+        server.answer(
+            Reply(body=page_of("inv/20x", prefixes=["inv/2026a/", "inv/2026 b/"], marker="inv/2026 b/")),
+            Reply(body=page_of(prefixes=["inv/2027/"])),
+        )
+        assert folders_of(settings, prefix="inv/20") == ["inv/2026a/", "inv/2026 b/", "inv/2027/"]
+        assert [query(seen).get("marker") for seen in server.seen] == [None, "inv/2026 b/"]
+
+    def test_only_wanted_folders_are_returned(self, server, settings):
+        server.answer(Reply(body=page_of(prefixes=["20261101/", "2026x/"])))
+        assert folders_of(settings, prefix="20", wanted=lambda folder: "x" not in folder) == ["20261101/"]
+
+    def test_endless_listing_ends_after_a_hundred_pages(self, server, settings):
+        pages = iter(range(1, 10_000))
+
+        def page(seen):
+            number = next(pages)
+            return Reply(body=page_of(prefixes=[f"20x{number:05}/"], marker=f"20x{number:05}/"))
+
+        server.answer(page)
+        with pytest.raises(COSInventoryRequestError, match="More than 100 pages of folders begin with 20"):
+            folders_of(settings, prefix="20")
+        assert len(server.seen) == 100
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"<ListBucketResult>" + b"<a/>" * 100_001 + b"</ListBucketResult>",
+            b"<a>" * 5000 + b"</a>" * 5000,
+            b"<ListBucketResult " + b" ".join(b'a%d=""' % number for number in range(40_000)) + b"/>",
+            b"<ListBucketResult><!--" + b"x" * 400_000 + b"--></ListBucketResult>",
+            b"<html>not COS",
+            b"<ListBucketResult>",
+        ],
+        ids=["elements", "depth", "attributes", "comment", "not-xml", "unfinished"],
+    )
+    def test_page_unlike_any_of_cos_is_refused(self, server, settings, body):
+        server.answer(Reply(body=body))
+        with pytest.raises(COSInventoryRequestError, match="is no ListBucketResult document"):
+            folders_of(settings, prefix="20")
+        assert len(server.seen) == 1
+
+    def test_error_below_success_is_told_as_error(self, server, settings):
+        server.answer(replace(error_reply(200, "InternalError"), status=200))
+        with pytest.raises(COSInventoryTransientError) as caught:
+            folders_of(settings, prefix="20")
+        assert caught.value.code == "InternalError"
+
+    def test_longest_page_of_cos_is_below_the_limit(self, server, settings):
+        # 1,000 keys of 850 bytes, each percent-encoded: markup that is not decoded takes their place.
+        page = page_of(*(f"20{number:04}" for number in range(1000)), prefixes=["20/"], encoded=False)
+        body = page.replace(b"<ETag>", b" " * 2550 + b"<ETag>")
+        assert 2_550_000 < len(body) < PAGE_LIMIT
+        server.answer(Reply(body=body))
+        assert folders_of(settings, prefix="20") == ["20/"]

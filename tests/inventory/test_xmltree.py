@@ -66,8 +66,23 @@ def test_text_is_returned_without_surrounding_space_and_none_where_there_is_none
     assert [text_of(root, name) for name in "bcde"] == ["x", None, None, None]
 
 
-def test_a_document_of_a_hundred_thousand_levels_is_read_without_a_crash() -> None:
-    assert parse_xml(b"<a>" * 100_000 + b"</a>" * 100_000).tag == "a"
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<a>" * 65 + b"</a>" * 65,
+        b"<a>" * 100_000 + b"</a>" * 100_000,
+        b"<a>" + b"<b/>" * 100_000 + b"</a>",
+        b"<a " + b" ".join(b'b%d=""' % number for number in range(30_000)) + b"/>",
+    ],
+    ids=["deep", "very-deep", "wide", "attributes"],
+)
+def test_document_unlike_any_of_cos_is_refused(body: bytes) -> None:
+    with pytest.raises(XMLError, match="than any of COS"):
+        parse_xml(body)
+
+
+def test_long_text_is_read() -> None:
+    assert parse_xml(b"<a>" + b"x" * 1_000_000 + b"</a>").text == "x" * 1_000_000
 
 
 @given(st.binary())
