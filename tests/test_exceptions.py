@@ -164,7 +164,7 @@ def test_shown_text_cuts_a_value_of_any_type() -> None:
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_error_holds_no_raw_text_from_outside(cls: type[COSInventoryError]) -> None:
-    texts = {name: FORGED for name, value in DETAILS.items() if isinstance(value, str)}
+    texts: dict[str, Any] = {name: FORGED for name, value in DETAILS.items() if isinstance(value, str)}
     error = cls(FORGED, **texts)
 
     for text in (str(error), *error.args, *error.as_dict().values()):

@@ -108,19 +108,6 @@ class PartsTable(Relation):
         return {path: self._origin(path) for path in self.paths}
 
     @contextmanager
-    def _origins(self) -> dict[str, PartOrigin]:
-        if not self.paths:
-            raise COSInventoryConfigurationError(
-                "There are no parts.", parameter="parts", hint="Pass the output of COSInventoryToParquetOperator."
-            )
-        doubled = [path for path, times in Counter(self.paths).items() if times > 1]
-        if doubled:
-            raise COSInventoryConfigurationError(
-                f"{doubled[0]} is named twice.", parameter="parts", hint="Name each part once."
-            )
-        return {path: self._origin(path) for path in self.paths}
-
-    @contextmanager
     def _reading(self, what: str) -> Iterator[None]:
         """Tell why DuckDB could not read a part; a part on COS is fetched anew for what was not kept of it."""
         import duckdb
@@ -134,12 +121,12 @@ class PartsTable(Relation):
                 with self.explained():
                     raise
             if source_error := self._source_error():
-                raise source_error from error
+                raise source_error from None
             raise COSInventoryConfigurationError(
                 f"{what} cannot be read as Parquet: {shown(error)}",
                 parameter="parts",
                 hint="Run the task that writes it again.",
-            ) from error
+            ) from None
 
     def _origin(self, path: str) -> PartOrigin:
         if path.endswith(".csv.gz"):

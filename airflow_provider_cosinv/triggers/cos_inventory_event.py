@@ -195,15 +195,10 @@ class COSInventoryEventTrigger(BaseEventTrigger):
             # The data files lie beside the folders. Their names are hex digits: few begin as a year does, and with
             # the marker behind the last folder that is over even fewer are listed.
             marker = f"{prefix}/{floor}0" if floor else ""
-            start = f"{prefix}/"
             folders = await client.list_prefixes(
-                self._destination,
-                prefix=f"{start}20",
-                marker=marker,
-                wanted=lambda folder, start=start: is_date(folder.removeprefix(start).removesuffix("/")),
+                self._destination, prefix=f"{prefix}/20", marker=marker, wanted=lambda folder: is_date(_date_of(folder))
             )
-            for folder in folders:
-                date = folder.removeprefix(start).removesuffix("/")
+            for date in map(_date_of, folders):
                 if date > floor:
                     found.setdefault(date, prefix)
         return found
@@ -263,3 +258,7 @@ class COSInventoryEventTrigger(BaseEventTrigger):
     def _kept(self) -> WatermarkVariable:
         about = f"Reports of the inventory {self.inventory_id} of {self.bucket} that its watcher announced."
         return WatermarkVariable(name=self.variable, description=about)
+
+
+def _date_of(folder: str) -> str:
+    return folder.removesuffix("/").rpartition("/")[2]

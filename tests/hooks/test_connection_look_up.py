@@ -13,7 +13,8 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_cosinv.exceptions import COSInventoryTransientError
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.wait import StateLog, look_once
+from airflow_provider_cosinv.hooks.progress import StateLog
+from airflow_provider_cosinv.hooks.wait import look_once
 from airflow_provider_cosinv.inventory.search import ReportSearch
 from airflow_provider_cosinv.triggers import cos_inventory_event, pacing
 from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
