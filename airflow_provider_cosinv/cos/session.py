@@ -14,9 +14,9 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from airflow_provider_cosinv.cos.network import causes
+from airflow_provider_cosinv.cos.pace import PacedResponse
 from airflow_provider_cosinv.cos.route import place_of, route_to
 from airflow_provider_cosinv.cos.tls import checked_path
-from airflow_provider_cosinv.cos.pace import PacedResponse
 
 #: Threads of one client that can talk to COS without opening connections anew.
 POOL_SIZE = 16
