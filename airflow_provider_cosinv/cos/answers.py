@@ -15,9 +15,8 @@ from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
 from airflow_provider_cosinv.cos.hints import hint_for
-from airflow_provider_cosinv.cos.network import causes
+from airflow_provider_cosinv.cos.network import was_slow
 from airflow_provider_cosinv.cos.operations import COSRequest
-from airflow_provider_cosinv.cos.pace import SlowAnswerError
 from airflow_provider_cosinv.cos.results import ObjectInfo
 from airflow_provider_cosinv.exceptions import (
     COSInventoryDuplicateError,
@@ -277,7 +276,7 @@ def checked_document(
 def cut_short(answer: Answer, request: COSRequest) -> COSInventoryTransientError:
     """Return the error for a connection that ended before the body did."""
     what, hint = "The connection ended in the middle of", "Check the network to COS."
-    if answer.cut_by is not None and any(isinstance(cause, SlowAnswerError) for cause in causes(answer.cut_by)):
+    if answer.cut_by is not None and was_slow(answer.cut_by):
         what, hint = "Too slow was", "Check the network to COS, or raise timeout in the connection."
     error = COSInventoryTransientError(
         f"{what} the answer to {request.operation.title}.", hint=hint, **details_of(answer, request)

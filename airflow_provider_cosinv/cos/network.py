@@ -17,6 +17,8 @@ from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.exceptions import COSInventoryTransientError
 
 _CHECK_NETWORK = "Check the network to COS."
+# Of an error of this package, which does not keep the library's as its cause.
+_SLOW = "cosinv_slow"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +87,21 @@ def network_error(error: BaseException, request: COSRequest, settings: ClientSet
     :param error: as the HTTP library raised it
     """
     what, hint = describe_fault(error, timeout=settings.timeout)
-    return COSInventoryTransientError(
+    told = COSInventoryTransientError(
         f"{request.operation.title} got no answer from {connects_to(settings, request.bucket)}: "
         f"{what} ({type(error).__name__}).",
         bucket=request.bucket,
         key=request.key,
         hint=hint,
     )
+    if was_slow(error):
+        setattr(told, _SLOW, True)
+    return told
+
+
+def was_slow(error: BaseException) -> bool:
+    """Return whether an error says that an answer came too slowly: another try costs as much time again."""
+    return any(isinstance(cause, SlowAnswerError) or hasattr(cause, _SLOW) for cause in causes(error))
 
 
 def connects_to(settings: ClientSettings, bucket: str | None) -> str:

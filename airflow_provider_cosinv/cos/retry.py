@@ -48,13 +48,12 @@ class RetryPolicy:
 
     def _is_enough(self, state: RetryCallState) -> bool:
         # Imported by DAG files, which need no client.
-        from airflow_provider_cosinv.cos.network import causes
-        from airflow_provider_cosinv.cos.pace import SlowAnswerError
+        from airflow_provider_cosinv.cos.network import was_slow
 
         error, attempts = _error_of(state), self.attempts
         if isinstance(error, COSInventoryThrottledError):
             attempts = self.throttled_attempts
-        elif error is not None and any(isinstance(cause, SlowAnswerError) for cause in causes(error)):
+        elif error is not None and was_slow(error):
             attempts = self.slow_attempts
         return state.attempt_number >= attempts
 
