@@ -25,8 +25,9 @@ Plan: TypeAlias = dict[str, Any]
 MAX_BYTES = 16 * 1024 * 1024
 
 _VIEW = "CREATE OR REPLACE TEMP VIEW cos_query AS\n"
-# DuckDB's Parquet has none of these, and would write them as DOUBLE.
-_WIDE = re.compile(r"U?HUGEINT")
+# DuckDB's Parquet has no such numbers, and would write them as DOUBLE. A quoted text in a type is the name of a field,
+# or a value of an ENUM; a field named HUGEINT is not quoted, but its type follows.
+_WIDE = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\bU?HUGEINT(?=[\[\]),]|$)""")
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,8 @@ class Relation(ABC):
         """
         Write the rows of a query to a local file.
 
-        In Parquet a whole number of 128 bits, such as the sum of a column, is a BIGINT; one that does not fit in is an
-        error.
+        In Parquet a whole number of 128 bits, such as the sum of a column, is a BIGINT, also within a list, struct or
+        map; one that does not fit in is an error.
 
         :param sql: one SELECT; it sees the table
         :param path: the file, which must not be there where it is not to be replaced
@@ -176,11 +177,12 @@ class Relation(ABC):
 
     def _narrowed(self) -> str:
         """Return SQL of the query, whose columns Parquet has types for."""
-        described = self._described("cos_query")
-        wide = [identifier(name) for name, kind in described if _WIDE.fullmatch(kind)]
-        if not wide:
-            return "FROM cos_query"
-        return f"SELECT * REPLACE ({', '.join(f'{name}::BIGINT AS {name}' for name in wide)}) FROM cos_query"
+        narrowed = [
+            f"{identifier(name)}::{narrow} AS {identifier(name)}"
+            for name, kind in self._described("cos_query")
+            if (narrow := _narrow(kind)) != kind
+        ]
+        return f"SELECT * REPLACE ({', '.join(narrowed)}) FROM cos_query" if narrowed else "FROM cos_query"
 
     def _plan(self, sql: str) -> Plan:
         """Make the view ``cos_query`` of the one query in a text, and return its plan."""
@@ -237,3 +239,8 @@ class Relation(ABC):
                 parameter="sql",
                 hint=f"The table {self.name} has the columns {', '.join(map(identifier, self.columns))}.",
             ) from None
+
+
+def _narrow(kind: str) -> str:
+    """Return a type of DuckDB with BIGINT for each whole number of 128 bits in it."""
+    return _WIDE.sub(lambda found: found[1] or "BIGINT", kind)

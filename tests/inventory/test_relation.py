@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
@@ -230,13 +232,39 @@ def test_a_sum_in_parquet_loses_no_byte(tmp_path: Path) -> None:
     assert found == [("b", sum(sizes), sum(sizes), "BIGINT")]
 
 
-def test_a_number_that_parquet_has_no_room_for_is_an_error(tmp_path: Path) -> None:
-    sql = "SELECT 9223372036854775808 AS n FROM inventory"
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("[sum(Size), 1]", [2**53 + 1, 1], id="list"),
+        pytest.param("[sum(Size)]::HUGEINT[1]", [2**53 + 1], id="array"),
+        pytest.param("struct_pack(total := sum(Size))", {"total": 2**53 + 1}, id="struct"),
+        pytest.param("map(['all'], [sum(Size)])", [("all", 2**53 + 1)], id="map-value"),
+        pytest.param("map([sum(Size)::UHUGEINT], ['all'])", [(2**53 + 1, "all")], id="map-key"),
+        pytest.param("[{'of': {'all': sum(Size)}}]", [{"of": {"all": 2**53 + 1}}], id="nested"),
+        pytest.param(
+            """struct_pack("a HUGEINT" := 1, HUGEINT := 'HUGEINT'::ENUM('HUGEINT', 'it''s'), x := sum(Size))""",
+            {"a HUGEINT": 1, "HUGEINT": "HUGEINT", "x": 2**53 + 1},
+            id="odd-names",
+        ),
+    ],
+)
+def test_nested_sum_in_parquet_loses_no_byte(tmp_path: Path, value: str, expected: Any) -> None:
+    body = gzip.compress("".join(f"1,b,k{size},{size}\n" for size in (2**53, 1)).encode())
+    path = tmp_path / "sums.parquet"
+    with opened([body], rows=2) as table:
+        table.save(f"SELECT {value} AS x, count(*) AS n FROM inventory", path, options="FORMAT parquet")
+
+    assert pyarrow.parquet.read_table(path).to_pylist() == [{"x": expected, "n": 2}]
+
+
+@pytest.mark.parametrize("value", ["9223372036854775808", "[9223372036854775808]", "{'n': -9223372036854775809}"])
+def test_a_number_that_parquet_has_no_room_for_is_an_error(tmp_path: Path, value: str) -> None:
+    sql = f"SELECT {value} AS n FROM inventory"
     with opened([some_rows(1)]) as table:
         with pytest.raises(COSInventoryConfigurationError, match="out of range"):
             table.save(sql, tmp_path / "n.parquet", options="FORMAT parquet")
         table.save(sql, tmp_path / "n.csv", options="FORMAT csv, HEADER")
-    assert (tmp_path / "n.csv").read_text() == "n\n9223372036854775808\n"
+    assert re.findall(r"-?\d{19}", (tmp_path / "n.csv").read_text()) == re.findall(r"-?\d{19}", value)
 
 
 def test_no_variable_of_this_package_is_a_table(relation: Relation) -> None:
