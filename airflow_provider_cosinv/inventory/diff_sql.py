@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.inventory.sql import identifier
+from airflow_provider_cosinv.inventory.sql import identifier, one_class
 
 #: An object is changed where one of them is another.
 CONTENT_COLUMNS = ("Size", "ETag", "StorageClass")
@@ -107,20 +107,21 @@ def difference_sql(comparison: Comparison, *, previous: str, current: str, condi
         f"{side}.{name} AS {age}{name}" for name in comparison.content for side, age in (("p", "Old"), ("c", "New"))
     ]
     values += [f"c.{_TIME}"] if comparison.has_time else []
-    # NULL is a version id, too: that of an object put before the bucket had versions.
-    same = ["p.Key = c.Key", *(f"p.{name} IS NOT DISTINCT FROM c.{name}" for name in comparison.identity[1:])]
     differs = ["p.Key IS NULL", "c.Key IS NULL", *(_differs(name) for name in comparison.content)]
     return (
         f"SELECT {', '.join(values)}"
         f" FROM (SELECT {', '.join(comparison.previous_columns)} FROM {previous} WHERE {condition}) AS p"
         f" FULL JOIN (SELECT {', '.join(comparison.current_columns)} FROM {current} WHERE {condition}) AS c"
-        f" ON {' AND '.join(same)} WHERE {' OR '.join(differs)}"
+        f" ON {_is_same(comparison)} WHERE {' OR '.join(differs)}"
     )
 
 
 def distinct_sql(comparison: Comparison, difference: str) -> str:
     """
-    Return one SELECT of a difference in which a key, or version, stands once.
+    Return one SELECT of a difference in which a key, or version, stands once, or not at all if nothing of it changed.
+
+    A key that both reports list with the same values is unchanged, however often they do: of several rows of a report,
+    each differs from the other report's others.
 
     :param comparison: of the two reports
     :param difference: SQL of its table
@@ -128,7 +129,19 @@ def distinct_sql(comparison: Comparison, difference: str) -> str:
     identity = ", ".join(comparison.identity)
     others = [name for name in comparison.columns if name not in ("change", *comparison.identity, _TIME)]
     latest = [f"{name} DESC NULLS LAST" for name in ((_TIME,) if comparison.has_time else ()) + tuple(others)]
-    return f"SELECT DISTINCT ON ({identity}) * FROM {difference} ORDER BY {', '.join(latest)}"
+    # Values that only one report has are in a pair with each row of the other; so all of them are in the difference.
+    old, new = (
+        f"list_sort(list(DISTINCT row({', '.join(_comparable(f'{age}{name}', name) for name in comparison.content)})))"
+        for age in ("Old", "New")
+    )
+    same = (
+        f"SELECT {identity} FROM {difference} GROUP BY {identity}"
+        f" HAVING min(change) = 'changed' AND {old} IS NOT DISTINCT FROM {new}"
+    )
+    return (
+        f"SELECT DISTINCT ON ({identity}) p.* FROM {difference} AS p ANTI JOIN ({same}) AS c"
+        f" ON {_is_same(comparison)} ORDER BY {', '.join(latest)}"
+    )
 
 
 def repeated_sql(comparison: Comparison, difference: str) -> str:
@@ -160,8 +173,35 @@ def counts_sql(comparison: Comparison, difference: str) -> str:
     return f"SELECT {', '.join(counts)} FROM {difference}"
 
 
+def identities_sql(comparison: Comparison, table: str, *, condition: str = "true") -> str:
+    """
+    Return one SELECT of how many keys, or versions, a report lists.
+
+    :param comparison: of the two reports
+    :param table: SQL of the report's table
+    :param condition: SQL over ``Key``, of the rows to count
+    """
+    names = ", ".join(comparison.identity)
+    return f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM {table} WHERE {condition})"
+
+
+def _is_same(comparison: Comparison) -> str:
+    """Return SQL that is true where the tables ``p`` and ``c`` tell of one key, or version."""
+    # NULL is a version id, too: that of an object put before the bucket had versions.
+    return " AND ".join(
+        ["p.Key = c.Key", *(f"p.{name} IS NOT DISTINCT FROM c.{name}" for name in comparison.identity[1:])]
+    )
+
+
 def _differs(column: str) -> str:
-    name = identifier(column)
-    text = f"p.{name} IS DISTINCT FROM c.{name}"
-    # COS writes Standard in reports and STANDARD elsewhere; nearly all pairs are equal at the first glance.
-    return f"({text} AND lower(p.{name}) IS DISTINCT FROM lower(c.{name}))" if column == "StorageClass" else text
+    old, new = (f"{side}.{identifier(column)}" for side in ("p", "c"))
+    text = f"{old} IS DISTINCT FROM {new}"
+    if column != "StorageClass":
+        return text
+    # COS spells a class in more than one way; nearly all pairs are equal at the first glance.
+    return f"({text} AND {_comparable(old, column)} IS DISTINCT FROM {_comparable(new, column)})"
+
+
+def _comparable(value: str, column: str) -> str:
+    """Return SQL of a value, equal for all values of the column that are no change."""
+    return one_class(value) if column == "StorageClass" else value

@@ -22,6 +22,15 @@ def literal(text: str) -> str:
     return "(" + quoted.replace("\0", "' || chr(0) || '") + ")" if "\0" in text else quoted
 
 
+def one_class(column: str) -> str:
+    """
+    Return SQL of a storage class, equal for all spellings of one: ``STANDARD_IA`` and ``StandardIA``.
+
+    :param column: SQL of the class as COS writes it
+    """
+    return f"upper(replace({column}, '_', ''))"
+
+
 def parquet_table(paths: Iterable[str], *, row_numbers: bool = False) -> str:
     """
     Return Parquet files as a table in SQL: the columns that are in them, and no others.

@@ -46,15 +46,16 @@ def jsonable(value: Any, kind: str) -> Any:
     if value is None:
         return None
     if _NESTED.fullmatch(kind):
-        return json.loads(value, parse_constant=str, parse_int=lambda digits: _whole(int(digits)), parse_float=_exactly)
+        return json.loads(value, parse_constant=str, parse_int=lambda digits: whole(int(digits)), parse_float=_exactly)
     if kind.startswith("DECIMAL"):
         return _exactly(value)
     if isinstance(value, float) and not math.isfinite(value):
         return json.dumps(value)
-    return _whole(value) if type(value) is int else value
+    return whole(value) if type(value) is int else value
 
 
-def _whole(number: int) -> int | str:
+def whole(number: int) -> int | str:
+    """Return a whole number as Airflow takes it: text if it has more than 64 bits."""
     return number if _LEAST <= number <= _MOST else str(number)
 
 

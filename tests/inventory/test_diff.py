@@ -92,10 +92,11 @@ def test_each_compared_column_alone_makes_a_change(engine: Engine, change: dict[
     assert [row[:2] for row in rows] == [("changed", "a")]
 
 
-def test_a_later_time_alone_and_the_case_of_a_class_are_no_change(engine: Engine) -> None:
-    later = {"Key": "a", "LastModifiedDate": "2022-11-21T00:00:00Z", "StorageClass": "Standard"}
+@pytest.mark.parametrize(("old", "new"), [("STANDARD", "Standard"), ("STANDARD_IA", "StandardIA"), (None, None)])
+def test_later_time_and_spelling_of_a_class_are_no_change(engine: Engine, old: str | None, new: str | None) -> None:
+    later = {"Key": "a", "LastModifiedDate": "2022-11-21T00:00:00Z", "StorageClass": new}
 
-    rows, counts = compare(engine, [{"Key": "a"}], [later])
+    rows, counts = compare(engine, [{"Key": "a", "StorageClass": old}], [later])
 
     assert (rows, counts.unchanged) == ([], 1)
 
@@ -131,28 +132,61 @@ def test_versions_are_compared_one_by_one_and_none_is_a_version(engine: Engine) 
 
 OLD = {"Key": "k", "ETag": "old", "LastModifiedDate": "2022-11-20T00:00:00Z"}
 NEW = {"Key": "k", "ETag": "new", "LastModifiedDate": "2022-11-21T00:00:00Z"}
+EMPTY = {"Key": "k", "Size": None, "ETag": None, "StorageClass": None}
 
 
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ([OLD], [OLD, NEW], [("changed", "old", "new")]),
-        ([OLD, NEW], [NEW], [("changed", "old", "new")]),
-        ([OLD, NEW], [OLD, NEW], [("changed", "old", "new")]),
-        ([OLD], [OLD, OLD], []),
-        ([], [NEW, OLD], [("added", None, "new")]),
-        ([OLD, OLD], [], [("removed", "old", None)]),
+        pytest.param([OLD], [OLD, NEW], [("changed", "old", "new")], id="new-in-current"),
+        pytest.param([OLD, NEW], [NEW], [("changed", "old", "new")], id="old-in-previous"),
+        pytest.param([OLD, NEW], [NEW, OLD], [], id="both-in-both"),
+        pytest.param([OLD, OLD, NEW], [OLD, NEW], [], id="one-twice"),
+        pytest.param([OLD], [OLD, OLD], [], id="equal-in-current"),
+        pytest.param([OLD, OLD], [OLD], [], id="equal-in-previous"),
+        pytest.param([], [NEW, OLD], [("added", None, "new")], id="added"),
+        pytest.param([OLD, OLD], [], [("removed", "old", None)], id="removed"),
+        pytest.param([], [EMPTY, EMPTY], [("added", None, None)], id="added-empty"),
     ],
 )
-def test_a_key_that_is_in_a_report_twice_is_told_once_and_not_lost(
-    engine: Engine, before: Any, after: Any, expected: Any
-) -> None:
+def test_key_that_a_report_lists_twice_counts_once(engine: Engine, before: Any, after: Any, expected: Any) -> None:
     others = [{"Key": "a"}, {"Key": "z"}]
 
     rows, counts = compare(engine, [*others, *before], [*others, *after])
 
     assert [(row[0], row[4], row[5]) for row in rows] == expected
-    assert counts.added + counts.changed + counts.unchanged == 2 + len(after)
+    told = [change for change, *_ in expected]
+    assert [counts.added, counts.removed, counts.changed] == [
+        told.count("added"),
+        told.count("removed"),
+        told.count("changed"),
+    ]
+    assert counts.unchanged == 2 + (not told)
+
+
+def test_counts_that_airflow_cannot_carry_are_text(engine: Engine) -> None:
+    large = [{"Key": f"k{number}", "Size": 2**63 - 1} for number in range(3)]
+
+    _, counts = compare(engine, [], large)
+
+    assert counts.added_bytes == 3 * (2**63 - 1)
+    assert counts.as_dict()["added_bytes"] == str(3 * (2**63 - 1))
+
+
+def test_unchanged_keys_are_counted_without_reading_them_again(engine: Engine) -> None:
+    keys = [{"Key": f"k{number}"} for number in range(3)]
+    table = diff(engine, report(engine, "p", keys), report(engine, "c", [*keys, {"Key": "new"}]))
+    table.save("FROM diff", engine.new_file("once"), options="FORMAT csv")
+    statements: list[str] = []
+
+    class Listening(Engine):
+        def run(self, statement: str, **how: Any) -> Any:
+            statements.append(statement)
+            return super().run(statement, **how)
+
+    table.engine = Listening(engine.connection, engine.folder)
+
+    assert (table.counts().unchanged, statements) == (3, [])
 
 
 def test_reports_without_sizes_are_compared_by_what_they_have(engine: Engine) -> None:
