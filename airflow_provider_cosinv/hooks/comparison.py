@@ -13,6 +13,7 @@ from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
 from airflow_provider_cosinv.hooks.source import ManifestLike, Parts, PartsSource, ReportSource, naming
 from airflow_provider_cosinv.hooks.table import make_readable, report_table
 from airflow_provider_cosinv.inventory.diff import DiffSide, DiffTable
+from airflow_provider_cosinv.inventory.diff_reports import ComparedReport, check_alike
 from airflow_provider_cosinv.inventory.diff_sql import Comparison
 from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
 from airflow_provider_cosinv.inventory.manifest import Manifest
@@ -33,6 +34,7 @@ class _Side:
 
     parameter: str
     table: Relation
+    report: ComparedReport
 
     def as_parquet(self, columns: tuple[str, ...]) -> DiffSide:
         """Return the report as Parquet: its parts, or a file in the engine's folder with some columns."""
@@ -73,16 +75,20 @@ def compare(
 
         def side(source: ReportSource | PartsSource, parameter: str) -> _Side:
             if isinstance(source, ReportSource):
-                client = hook.client_in(source.report.region)
-                return _Side(parameter, report_table(engine, client, source.report))
+                report = report_table(engine, hook.client_in(source.report.region), source.report)
+                return _Side(parameter, report, ComparedReport.of(source.report, report.columns))
             table = PartsTable(engine=engine, paths=source.paths, name=parameter, source_error=source_error)
             with naming(parameter):
-                table.open()
-            return _Side(parameter, table)
+                origin = table.open()
+            return _Side(parameter, table, ComparedReport.of(origin, table.columns))
 
         new = side(later, "current")
         old = None if earlier is None else side(earlier, "previous")
+        warnings = () if old is None else check_alike(old.report, new.report)
         comparison = Comparison.of((old or new).table.columns, new.table.columns)
+        for warning in warnings:
+            # Before the long work, so that the task can be stopped.
+            hook.log.warning("%s", warning)
         columns = comparison.previous_columns
         diff = DiffTable(
             engine=engine,
@@ -105,7 +111,7 @@ def compare(
         f"; {written['rows']} rows written to {shown(written['path'])} ({written['bytes']} bytes)" if written else "",
         watch.seconds,
     )
-    return {**counts, **written}
+    return {**counts, "warnings": list(warnings), **written}
 
 
 def source_of(report: Report, parameter: str) -> ReportSource | PartsSource:

@@ -183,10 +183,11 @@ class TableCalls(BaseHook):
             path; default: none
         :param format: ``csv`` (with a header) or ``parquet`` (zstd); default: the end of the destination's name
         :param settings: memory, threads and temporary folder
-        :return: the counts, :class:`~airflow_provider_cosinv.inventory.diff.DiffCounts`; where a file is written also
-            its ``path``, ``rows`` and ``bytes``
-        :raises COSInventoryConfigurationError: where the extra is missing, a value is wrong, or the reports have not
-            the columns that are needed
+        :return: the counts, :class:`~airflow_provider_cosinv.inventory.diff.DiffCounts`; ``warnings``, sentences about
+            reports that may not be comparable: exchanged, or ordered differently; if a file is written also its
+            ``path``, ``rows`` and ``bytes``
+        :raises COSInventoryConfigurationError: if the extra is missing, a value is wrong, or the reports are of
+            different buckets or have not the columns that are needed
         :raises COSInventoryCorruptReportError: where a report is not what its manifest says; nothing is written
         :raises COSInventoryError: where COS refuses or stays out of reach
         """

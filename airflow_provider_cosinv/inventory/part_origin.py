@@ -25,6 +25,7 @@ class PartOrigin:
     :param matched_objects: rows of the whole report; None in a manifest of the first generation
     :param report_files: data files of the whole report
     :param files: keys of the data files of this part
+    :param listed_objects: objects that COS went through; None in a manifest of the first generation
     """
 
     bucket: str
@@ -34,6 +35,7 @@ class PartOrigin:
     matched_objects: int | None
     report_files: int
     files: tuple[str, ...]
+    listed_objects: int | None = None
 
     @classmethod
     def of(cls, report: Manifest, files: Iterable[DataFile]) -> PartOrigin:
@@ -46,6 +48,7 @@ class PartOrigin:
             matched_objects=report.matched_objects,
             report_files=len(report.files),
             files=tuple(file.key for file in files),
+            listed_objects=report.listed_objects,
         )
 
     def as_metadata(self) -> dict[str, str]:
@@ -62,6 +65,6 @@ class PartOrigin:
         except (ValueError, TypeError, KeyError):
             return None
         texts = (origin.bucket, origin.source_bucket, origin.manifest_key, origin.checksum, *origin.files)
-        numbers = (origin.report_files, origin.matched_objects or 0)
+        numbers = (origin.report_files, origin.matched_objects or 0, origin.listed_objects or 0)
         is_one = all(isinstance(text, str) for text in texts) and all(isinstance(number, int) for number in numbers)
         return origin if is_one else None

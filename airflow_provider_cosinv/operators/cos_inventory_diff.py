@@ -19,9 +19,10 @@ class COSInventoryDiffOperator(TableOperator):
     """
     Says what has changed from one report to the next, so that a pipeline processes only what is new.
 
-    Each report is a manifest, or its Parquet parts, which take a small part of the time. An object is changed where
-    its size, ETag or storage class is another; both reports must have the same of these columns, and Size or ETag at
-    least. Where they list versions, each version counts. Needs the extra ``table``.
+    Each report is a manifest, or its Parquet parts, which take a small part of the time. An object is changed if its
+    size, ETag or storage class is another; both reports must be of one bucket and have the same of these columns, and
+    Size or ETag at least. An object counts once, however often a report lists it. If they list versions, each version
+    counts. Needs the extra ``table``.
 
     What is written has a row for each difference: ``change`` (``added``, ``removed`` or ``changed``), ``Key``,
     ``VersionId`` where there are versions, ``OldSize``, ``NewSize`` and so on, and the current ``LastModifiedDate``.
@@ -83,8 +84,9 @@ class COSInventoryDiffOperator(TableOperator):
         Compare.
 
         :returns: ``added``, ``removed``, ``changed``, ``unchanged`` (keys), ``added_bytes``, ``removed_bytes``,
-            ``grown_bytes`` and ``compared``, :class:`~airflow_provider_cosinv.inventory.diff.DiffCounts`; where a file
-            is written also its ``path``, ``rows`` and ``bytes``
+            ``grown_bytes`` and ``compared``, :class:`~airflow_provider_cosinv.inventory.diff.DiffCounts`; ``warnings``,
+            sentences about reports that may not be comparable; if a file is written also its ``path``, ``rows`` and
+            ``bytes``
         :raises AirflowFailException: a wrong parameter, a corrupt report or a refusal by COS, which no retry heals
         :raises COSInventoryError: what a retry may heal
         """

@@ -31,6 +31,7 @@ COUNTS = {
     "removed_bytes": 7,
     "grown_bytes": 6,
     "compared": ["Size", "ETag", "StorageClass"],
+    "warnings": [],
 }
 
 
@@ -81,6 +82,45 @@ def test_parts_and_manifests_are_compared_in_any_combination(reports, tmp_path):
     assert compare(previous=old, current=new) == COUNTS
     assert compare(previous=before, current=[part["path"] for part in new]) == COUNTS
     assert compare(previous=json.dumps(old), current=json.dumps(after)) == COUNTS
+
+
+class TestUnlikeReports:
+    """Reports whose comparison says little; parts know of it what their manifests say."""
+
+    @pytest.fixture(params=["manifests", "parts"])
+    def given(self, request, tmp_path):
+        """What a side of a diff is given for a report."""
+        return (lambda report: report) if request.param == "manifests" else lambda report: to_parts(report, tmp_path)
+
+    def test_reports_of_different_buckets_are_refused(self, cos, given):
+        cos.create_bucket("other-1250000000")
+        cos.put_object("other-1250000000", "a", b"1")
+        before, after = given(take_report()), given(take_report(bucket="other-1250000000"))
+        cos.fault(method="GET", key=r"\.csv\.gz$", status=500, times=None)
+        error = compare_until_refused(previous=before, current=after)
+        assert isinstance(error, COSInventoryConfigurationError)
+        assert f"lists {SOURCE}, the current one other-1250000000" in error.message
+        assert cos.faults()[0]["seen"] == 0
+
+    def test_exchanged_reports_are_warned_of(self, reports, given):
+        later = COSInventoryHook().write_selection(
+            where="true", inventory_id="later", manifest=reports[1], date="20991231"
+        )
+        with structlog.testing.capture_logs() as entries:
+            result = compare(previous=given(later), current=given(reports[0]))
+        (warning,) = result["warnings"]
+        assert warning.startswith("The previous report is of 20991231, the current one of 20")
+        assert warning in [entry["event"] for entry in entries if entry["log_level"] == "warning"]
+        assert (result["removed"], result["added"]) == (2, 1)
+
+    def test_reports_of_different_filters_and_fields_are_warned_of(self, reports, given):
+        part = take_report(prefix="new/", optional_fields=["Size", "ETag", "StorageClass"])
+        with structlog.testing.capture_logs() as entries:
+            result = compare(previous=given(reports[0]), current=given(part))
+        fields, filters = result["warnings"]
+        assert fields.endswith("ReplicationStatus, Tag only in the previous report.")
+        assert filters.endswith("the current one has 2 of 4 listed objects, the previous one all.")
+        assert set(result["warnings"]) <= {entry["event"] for entry in entries if entry["log_level"] == "warning"}
 
 
 def test_two_parts_on_cos_are_compared_there(reports):
