@@ -19,7 +19,8 @@ from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.inventory.layout import MANIFEST_NAME
 from airflow_provider_cosinv.inventory.manifest import Manifest
 from airflow_provider_cosinv.inventory.relation import Relation
-from airflow_provider_cosinv.inventory.selection import InventoryPlace, write_inventory
+from airflow_provider_cosinv.inventory.selection import InventoryPlace, chosen_columns, write_inventory
+from airflow_provider_cosinv.inventory.table_columns import Kind
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.hooks.table_calls import TableCalls
@@ -46,7 +47,7 @@ def write_selection(
             "There is no condition.", parameter="where", hint="Write one over the columns, such as Size > 1000000."
         )
     client = hook.client_for(source)
-    with _open(hook, source, settings) as (table, report):
+    with _open(hook, source, columns, settings) as (table, report):
         place = InventoryPlace(
             bucket=destination_bucket or report.bucket,
             prefix=destination_prefix or None,
@@ -65,19 +66,23 @@ def write_selection(
     manifest = replace(written.manifest, region=client.region)
     was_written(hook, Place.of_report(manifest))
     hook.log.info(
-        "%s: %d data files, %s of %s objects; written in %.1f s",
+        "%s: %d data files, %s of %s objects%s; written in %.1f s",
         shown(f"cos://{manifest.bucket}/{manifest.manifest_key}"),
         len(manifest.files),
         manifest.matched_objects,
         manifest.listed_objects,
+        "" if written.delete_markers is None else f", {written.delete_markers:,} of them delete markers",
         watch.seconds,
     )
-    return manifest.as_dict()
+    return {**manifest.as_dict(), "delete_markers": written.delete_markers}
 
 
 @contextmanager
 def _open(
-    hook: TableCalls, source: ReportSource | PartsSource, settings: EngineSettings | None
+    hook: TableCalls,
+    source: ReportSource | PartsSource,
+    columns: Sequence[str] | None,
+    settings: EngineSettings | None,
 ) -> Iterator[tuple[Relation, Manifest]]:
     """Open the table, and tell which report it is of: parts name it, and its manifest is read again."""
     if isinstance(source, ReportSource):
@@ -87,9 +92,12 @@ def _open(
     with hook.open_parts(source.paths, settings=settings) as parts:
         origin = parts.open()
         client = hook.get_conn()
-        yield (
-            parts,
-            read_manifest(
-                client, bucket=origin.bucket, region=client.region, key=origin.manifest_key, md5=origin.checksum
-            ),
+        report = read_manifest(
+            client, bucket=origin.bucket, region=client.region, key=origin.manifest_key, md5=origin.checksum
         )
+        if not any(column.kind is Kind.TAGS for column in chosen_columns(report, columns)):
+            yield parts, report
+            return
+    hook.log.info("Reading the data files of the report: the parts do not hold its tags as COS wrote them.")
+    with hook.open_report(report, settings=settings) as table:
+        yield table, report

@@ -212,18 +212,19 @@ class TableCalls(BaseHook):
         Data files, ``manifest.json``, and last ``manifest.checksum``, as COS writes them: a COSInventorySensor finds
         it by its id, and COS Batch takes it as a list of objects.
 
-        :param where: a condition in SQL over the columns, true for the objects that are selected; it may ask the table
-            ``inventory``
+        :param where: a condition in SQL over the columns, true for the objects that are selected; one over an empty
+            field is unknown, and selects nothing. It may ask the table ``inventory``
         :param inventory_id: of the new inventory; who writes the same id and date again replaces it
         :param manifest: the output of a COSInventorySensor, or a :class:`Manifest`; or else
         :param parts: what :meth:`to_parquet` returned, of all batches, or the paths of it; the report's manifest must
-            still be there, in the hook's region
+            still be there, in the hook's region, and its data files if the selection has the column Tag
         :param destination_bucket: full name; default: the report's
         :param destination_prefix: of the keys; default: none
         :param date: of the new inventory, ``YYYYMMDD``; default: today in UTC
         :param columns: of the report, Appid, Bucket, Key and VersionId among them; default: all
         :param settings: memory, threads and temporary folder
-        :return: the manifest of the new inventory, as a COSInventorySensor returns it
+        :return: the manifest of the new inventory, as a COSInventorySensor returns it, and ``delete_markers`` among its
+            rows; None if the report has no column IsDeleteMarker
         :raises COSInventoryConfigurationError: where the extra is missing, or a value or the SQL is wrong
         :raises COSInventoryCorruptReportError: where the report is not what its manifest says; nothing is written
         :raises COSInventoryError: where COS refuses or stays out of reach

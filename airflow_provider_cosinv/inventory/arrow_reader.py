@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from itertools import islice
 from typing import TypeVar
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory.arrow_columns import arrow_type, from_records, from_text
 from airflow_provider_cosinv.inventory.csv_fields import fields_of
 from airflow_provider_cosinv.inventory.datafile import RecordBatch, records_of
-from airflow_provider_cosinv.inventory.field_batches import BatchReader
+from airflow_provider_cosinv.inventory.field_batches import Batch, BatchReader
 from airflow_provider_cosinv.inventory.helpers import Helpers
 from airflow_provider_cosinv.inventory.line_blocks import line_blocks
 from airflow_provider_cosinv.inventory.manifest import DataFile
@@ -45,6 +46,7 @@ class ArrowReader:
 
     :param columns: all of the report's
     :param wanted: those of them that are read; the form of all others is checked all the same
+    :param fields: those of them whose fields are handed over, too, as COS wrote them
     :param bucket: full name of the bucket that the files lie in, for the errors
     :param is_careful: leave all to the record reader
     :param decodes_keys: as the objects have them; else they come percent-encoded
@@ -55,16 +57,21 @@ class ArrowReader:
         *,
         columns: Sequence[TableColumn],
         wanted: Sequence[TableColumn],
+        fields: Sequence[TableColumn] = (),
         bucket: str,
         is_careful: bool = False,
         decodes_keys: bool = False,
     ) -> None:
         self._columns = columns
         self._wanted = wanted
+        self._fields = fields
         self._bucket = bucket
         self._is_careful = is_careful
         self._decodes_keys = decodes_keys
-        self.schema = pa.schema([(column.feed_name, arrow_type(column)) for column in wanted])
+        self.schema = pa.schema(
+            [(column.feed_name, arrow_type(column)) for column in wanted]
+            + [(column.field_feed_name, pa.string()) for column in fields]
+        )
 
     def batches(self, chunks: Iterable[bytes], file: DataFile, helpers: Helpers) -> Iterator[pa.RecordBatch]:
         """
@@ -80,7 +87,7 @@ class ArrowReader:
         careful = _CarefulReader((block for block, _ in read), self._columns, file, self._bucket)
         for block, quick in read:
             if quick is None:
-                yield from map(self._recorded, careful.records(block))
+                yield from (self._recorded(records, batch) for records, batch in careful.records(block))
             else:
                 # Each line is a row.
                 careful.lines_before += quick.num_rows
@@ -126,11 +133,16 @@ class ArrowReader:
             if values is None:
                 return None
             arrays.append(values)
+        arrays += [fields.column(column.place) for column in self._fields]
         return pa.record_batch(arrays, schema=self.schema)
 
-    def _recorded(self, batch: RecordBatch) -> pa.RecordBatch:
-        records = list(batch.records)
+    def _recorded(self, read: RecordBatch, batch: Batch) -> pa.RecordBatch:
+        records = list(read.records)
         arrays = [from_records(column, records, decodes_keys=self._decodes_keys) for column in self._wanted]
+        if self._fields:
+            # A wrong row ends the records before the rows.
+            rows = [row for _, row in islice(batch.rows(), len(records))]
+            arrays += [pa.array([row[column.place] or None for row in rows], pa.string()) for column in self._fields]
         return pa.record_batch(arrays, schema=self.schema)
 
 
@@ -162,12 +174,13 @@ class _CarefulReader(Iterator[TextBlock]):
         self._batches = BatchReader(self, width=len(columns), file=file, bucket=bucket)
         self._texts: Iterator[TextBlock] = iter(())
 
-    def records(self, block: bytes) -> Iterator[RecordBatch]:
-        """Yield the rows of a block, and of the next one where a row goes on there."""
+    def records(self, block: bytes) -> Iterator[tuple[RecordBatch, Batch]]:
+        """Yield the rows of a block, and of the next one where a row goes on there, as records and as fields."""
         self._texts = self._texts_of(block)
         while (text := next(self._texts, None)) is not None:
             for batch in self._batches.batches_of(text):
-                yield from records_of(batch, self._rows, self._quick, file=self._file, bucket=self._bucket)
+                for records in records_of(batch, self._rows, self._quick, file=self._file, bucket=self._bucket):
+                    yield records, batch
 
     def __next__(self) -> TextBlock:
         """Return the next small block, of the next large one if need be."""

@@ -12,7 +12,7 @@ from airflow_provider_cosinv.inventory.relation import Plan
 
 # In DuckDB 2, and before.
 _SCANS = ("PYTHON_ARROW_SCAN", "ARROW_SCAN")
-_FIELD = re.compile(r"\bc\d+\b")
+_FIELD = re.compile(r"\b[cf]\d+\b")
 
 
 def scans(plan: Plan) -> int:

@@ -74,6 +74,16 @@ class Relation(ABC):
         """
         return None
 
+    def with_fields(self) -> str | None:
+        """
+        Return the name of a table that has the columns of this one, and each field as COS wrote it.
+
+        These columns are named :attr:`TableColumn.field_name`.
+
+        :return: None if only the values are known
+        """
+        return None
+
     @abstractmethod
     def _run(self, statement: str, plan: Plan) -> list[tuple[Any, ...]]:
         """

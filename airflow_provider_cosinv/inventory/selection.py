@@ -28,7 +28,7 @@ from airflow_provider_cosinv.inventory.layout import (
 )
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, parse_manifest
 from airflow_provider_cosinv.inventory.relation import Relation
-from airflow_provider_cosinv.inventory.selection_csv import packed_pieces
+from airflow_provider_cosinv.inventory.selection_csv import csv_value, packed_pieces
 from airflow_provider_cosinv.inventory.sql import identifier, parquet_table
 from airflow_provider_cosinv.inventory.table_columns import TableColumn, table_columns
 from airflow_provider_cosinv.inventory.temporary_folder import writing_there
@@ -36,6 +36,7 @@ from airflow_provider_cosinv.inventory.temporary_folder import writing_there
 _ROWS_PER_FILE = 1_000_000
 # Rows that these columns cannot tell apart are written in any order.
 _ORDER = ("Key", "VersionId", "LastModifiedDate", "ETag")
+_SUMMED = ("Size", "IsDeleteMarker")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +75,13 @@ class WrittenInventory:
     An inventory in a local folder.
 
     :param manifest: what it says of itself
+    :param delete_markers: how many of its rows are delete markers; None if the report has no column IsDeleteMarker
     :param files: each local file and its key in the destination bucket, in the order in which they are to be uploaded:
         the data files, the manifest, and the checksum, for which readers wait
     """
 
     manifest: Manifest
+    delete_markers: int | None
     files: tuple[tuple[Path, str], ...]
 
 
@@ -95,11 +98,12 @@ def write_inventory(
     """
     Write a selection of a report as an inventory.
 
-    The rows are in the order of their keys. The same selection gives the same files under the same names.
+    The rows are in the order of their keys, and their fields as COS wrote them; or, if the relation knows only values,
+    fields that are read as the same values. The same selection gives the same files under the same names.
 
     :param relation: the table of the report, whole
-    :param where: one condition in SQL over the columns of the table, true for the rows that are selected; it may have
-        subqueries over the table ``inventory``
+    :param where: one condition in SQL over the columns of the table, true for the rows that are selected, not false or
+        unknown; it may have subqueries over the table ``inventory``
     :param folder: to write to
     :param report: whose table it is; how much COS listed is taken over from it
     :param place: where the inventory will lie
@@ -126,23 +130,30 @@ def write_inventory(
             hint="Give the selection an inventory id of its own.",
         )
     chosen = _chosen(relation, report, columns)
+    table = relation.with_fields()
+    staged = [column.field_name if table else column.name for column in chosen]
     # By itself, so that no parenthesis too many makes another query of it.
     relation.check(f"SELECT ({where}\n) FROM {identifier(relation.name)}")
     stage = relation.engine.new_file("selection.parquet")
-    rows = relation.save(_stage_sql(relation, where, chosen), stage, options="FORMAT parquet, COMPRESSION zstd")
+    rows = relation.save(
+        _stage_sql(relation, table or relation.name, where, staged, chosen),
+        stage,
+        options="FORMAT parquet, COMPRESSION zstd",
+    )
     folder.mkdir(parents=True, exist_ok=True)
     connection = relation.engine.connection
     files: list[DataFile] = []
     local: list[Path] = []
     with relation.explained(), writing_there():
-        for packed, size, md5 in packed_pieces(connection, stage, chosen, rows_per_piece=rows_per_file):
+        fields = [identifier(column.field_name) if table else csv_value(column) for column in chosen]
+        for packed, size, md5 in packed_pieces(connection, stage, fields, rows_per_piece=rows_per_file):
             # Two pieces may be the same where a row stands twice, but two files may not.
             name = hashlib.md5(f"{len(files)} {md5}".encode(), usedforsecurity=False).hexdigest()
             files.append(DataFile(key=f"{root}/{name}.csv.gz", size=size, md5=md5))
             # Named here by its number: a part of a key may be longer than a file's name.
             local.append(folder / f"{len(local)}.csv.gz")
             shutil.move(packed, local[-1])
-        total = _bytes(relation, stage)
+        total, delete_markers = _sums(relation, stage)
     described = {
         "sourceAppid": source.appid,
         "sourceBucket": source.name,
@@ -163,7 +174,7 @@ def write_inventory(
     # Read back as anybody would: what this package does not take must not be published.
     manifest = parse_manifest(body, bucket=place.bucket, region=report.region, key=key, checksum=checksum)
     names = [*(file.key for file in files), key, checksum_key(root, place.date)]
-    return WrittenInventory(manifest, tuple(zip(local, names, strict=True)))
+    return WrittenInventory(manifest, delete_markers, tuple(zip(local, names, strict=True)))
 
 
 def _chosen(relation: Relation, report: Manifest, columns: Sequence[str] | None) -> tuple[TableColumn, ...]:
@@ -174,6 +185,18 @@ def _chosen(relation: Relation, report: Manifest, columns: Sequence[str] | None)
             parameter="manifest",
             hint="Pass the manifest of the report whose table it is.",
         )
+    return chosen_columns(report, columns)
+
+
+def chosen_columns(report: Manifest, columns: Sequence[str] | None) -> tuple[TableColumn, ...]:
+    """
+    Return the columns of a selection, in the order of the report's.
+
+    :param report: whose objects are selected
+    :param columns: names, as :func:`write_inventory` takes them
+    :raises COSInventoryConfigurationError: if one is not the report's, or one is missing that must be among them
+    """
+    there = table_columns(report.columns)
     if columns is None:
         return there
     if isinstance(columns, str) or not all(isinstance(name, str) for name in columns):
@@ -197,26 +220,30 @@ def _chosen(relation: Relation, report: Manifest, columns: Sequence[str] | None)
     return tuple(column for column in there if wanted & {column.name.lower(), column.source.lower()})
 
 
-def _stage_sql(relation: Relation, where: str, chosen: Iterable[TableColumn]) -> str:
-    names = [column.name for column in chosen]
-    # Of the size, the manifest tells the sum.
-    names += ["Size"] if "Size" in relation.columns and "Size" not in names else []
-    order = [name for name in _ORDER if name in names]
-    table = identifier(relation.name)
+def _stage_sql(relation: Relation, table: str, where: str, staged: Sequence[str], chosen: Iterable[TableColumn]) -> str:
+    known = {column.name for column in chosen}
+    # The manifest has the sum of the sizes; delete markers are counted.
+    names = [*staged, *(name for name in _SUMMED if name in relation.columns and name not in staged)]
+    order = [name for name in _ORDER if name in known]
     # The condition begins on the first line, where errors say that it does, and may end in a comment.
     return (
-        f"SELECT {', '.join(map(identifier, names))} FROM {table} WHERE ({where}\n)"
-        f" ORDER BY {', '.join(map(identifier, order))}"
+        f"SELECT {', '.join(map(identifier, names))} FROM {identifier(table)} AS {identifier(relation.name)}"
+        f" WHERE ({where}\n) ORDER BY {', '.join(map(identifier, order))}"
     )
 
 
-def _bytes(relation: Relation, stage: Path) -> int | None:
-    if "Size" not in relation.columns:
-        return None
-    ((size,),) = relation.engine.connection.execute(
-        f"SELECT coalesce(sum(Size), 0)::HUGEINT FROM {parquet_table([str(stage)])}"
+def _sums(relation: Relation, stage: Path) -> tuple[int | None, int | None]:
+    """Return the bytes and the delete markers of what was selected; None for what the report does not tell."""
+    has_size, has_markers = (name in relation.columns for name in _SUMMED)
+    sums = (
+        "coalesce(sum(Size), 0)::HUGEINT" if has_size else "max(NULL)",
+        # An unknown one is none.
+        "count(*) FILTER (IsDeleteMarker)" if has_markers else "max(NULL)",
+    )
+    ((size, markers),) = relation.engine.connection.execute(
+        f"SELECT {', '.join(sums)} FROM {parquet_table([str(stage)])}"
     ).fetchall()
-    return int(size)
+    return size, markers
 
 
 def _numbers(report: Manifest, rows: int, size: int | None) -> dict[str, str]:

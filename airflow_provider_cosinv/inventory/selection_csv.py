@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data files of an inventory that is written here: the columns as COS writes them, and gzip."""
+"""The data files of an inventory that is written here: CSV as COS writes it, and gzip."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,9 @@ _BY_TYPE = {
 
 def csv_value(column: TableColumn) -> str:
     """
-    Return SQL that makes the field of a data file of a column of the table.
+    Return SQL that makes the field of a data file of a value, if the field that COS wrote is not known.
+
+    Whoever reads the field reads the same value; of tags, COS may have written something else.
 
     :param column: of the table
     """
@@ -48,7 +50,7 @@ def csv_value(column: TableColumn) -> str:
 
 
 def packed_pieces(
-    connection: DuckDBPyConnection, rows: Path, columns: Iterable[TableColumn], *, rows_per_piece: int
+    connection: DuckDBPyConnection, rows: Path, fields: Sequence[str], *, rows_per_piece: int
 ) -> Iterator[tuple[Path, int, str]]:
     """
     Yield the rows of a Parquet file, in order, as packed files of CSV: the file, its size, its MD5.
@@ -56,17 +58,16 @@ def packed_pieces(
     A file must have been moved away before the next is asked for.
 
     :param connection: of DuckDB
-    :param rows: the Parquet file, named as the table's columns are; the files are made beside it
-    :param columns: of the table, in the order of the fields
+    :param rows: the Parquet file; the files are made beside it
+    :param fields: SQL of each, over the columns of the Parquet file
     :param rows_per_piece: at most
     """
-    values = ", ".join(f"{csv_value(column)} AS {identifier(column.name)}" for column in columns)
     plain, packed = rows.with_suffix(".csv"), rows.with_suffix(".csv.gz")
     stored = parquet_table([str(rows)], row_numbers=True)
     ((total,),) = connection.execute(f"SELECT count(*) FROM {stored}").fetchall()
     for first in range(0, total, rows_per_piece):
         piece = f"file_row_number >= {first} AND file_row_number < {first + rows_per_piece}"
-        query = f"SELECT {values} FROM {stored} WHERE {piece}"
+        query = f"SELECT {', '.join(fields)} FROM {stored} WHERE {piece}"
         connection.execute("SET preserve_insertion_order = true")
         connection.execute(f"COPY ({query}) TO {literal(str(plain))} ({_CSV_OPTIONS})")
         connection.execute("SET preserve_insertion_order = false")

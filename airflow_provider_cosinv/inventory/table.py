@@ -29,6 +29,7 @@ OpenFile: TypeAlias = Callable[[DataFile], Iterable[bytes]]
 _Reading: TypeAlias = tuple[list[tuple[Any, ...]], int | None]
 
 _FEED = "cos_feed"
+_WITH_FIELDS = "inventory_as_written"
 
 
 class ReportTable(Relation):
@@ -56,6 +57,7 @@ class ReportTable(Relation):
         self._open_file = open_file
         self._columns = table_columns(report.columns)
         self._copy: Path | None = None
+        self._has_fields = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -99,11 +101,23 @@ class ReportTable(Relation):
         self._check_rows(feed.rows)
         return written
 
+    def with_fields(self) -> str:
+        """Return the name of a table that also has each field as COS wrote it; see :class:`Relation`."""
+        if not self._has_fields:
+            # A copy that was kept has none.
+            self._has_fields, self._copy = True, None
+        return _WITH_FIELDS
+
     def _prepare(self) -> None:
         self._check_names()
         if self._copy is None:
             # For plans alone, which open no file.
-            self._offer(self._reader(self._columns).schema, iter(()))
+            self._offer(self._reader(self._columns, self._fields).schema, iter(()))
+
+    @property
+    def _fields(self) -> tuple[TableColumn, ...]:
+        """The columns whose fields may be asked for as COS wrote them."""
+        return self._columns if self._has_fields else ()
 
     def _check_names(self) -> None:
         sources: dict[str, str] = {}
@@ -122,22 +136,32 @@ class ReportTable(Relation):
             self._keep_copy()
         if self._copy is not None:
             return self.engine.run(statement)
-        fields = set(fields_scanned(plan))
-        return self._stream(statement, [column for column in self._columns if column.feed_name in fields])
+        scanned = set(fields_scanned(plan))
+        return self._stream(
+            statement,
+            [column for column in self._columns if column.feed_name in scanned],
+            [column for column in self._fields if column.field_feed_name in scanned],
+        )
 
     def _keep_copy(self) -> None:
         path = self.engine.new_file("inventory.parquet")
         columns = ", ".join(identifier(column.name) for column in self._columns)
-        statement = f"COPY (SELECT {columns} FROM inventory) TO {literal(str(path))} (FORMAT parquet)"
-        self._stream(statement, self._columns)
+        fields = "".join(f", {identifier(column.field_name)}" for column in self._fields)
+        table = _WITH_FIELDS if fields else "inventory"
+        statement = f"COPY (SELECT {columns}{fields} FROM {table}) TO {literal(str(path))} (FORMAT parquet)"
+        self._stream(statement, self._columns, self._fields)
         source = parquet_table([str(path)])
         encoded = "replace(url_encode(Key), '%2F', '/')"
-        self._make_view("inventory", f"SELECT * FROM {source}")
-        self._make_view("inventory_encoded", f"SELECT * REPLACE ({encoded} AS Key) FROM {source}")
+        self._make_view("inventory", f"SELECT {columns} FROM {source}")
+        self._make_view("inventory_encoded", f"SELECT * REPLACE ({encoded} AS Key) FROM inventory")
+        if fields:
+            self._make_view(_WITH_FIELDS, f"SELECT * FROM {source}")
         self._copy = path
 
-    def _stream(self, statement: str, wanted: Sequence[TableColumn]) -> list[tuple[Any, ...]]:
-        answer, rows = self._read(statement, wanted)
+    def _stream(
+        self, statement: str, wanted: Sequence[TableColumn], fields: Sequence[TableColumn]
+    ) -> list[tuple[Any, ...]]:
+        answer, rows = self._read(statement, wanted, fields)
         self._check_rows(rows)
         return answer
 
@@ -151,22 +175,24 @@ class ReportTable(Relation):
                 hint="Take the inventory again, under a new id.",
             )
 
-    def _read(self, statement: str, wanted: Sequence[TableColumn]) -> _Reading:
+    def _read(self, statement: str, wanted: Sequence[TableColumn], fields: Sequence[TableColumn]) -> _Reading:
         import duckdb
 
         try:
-            return self._attempt(statement, wanted, is_careful=False)
+            return self._attempt(statement, wanted, fields, is_careful=False)
         except duckdb.Error as error:
             # Not sure of a key. All else is the statement's own fault.
             if NOT_SURE not in str(error):
                 raise
-        return self._attempt(statement, wanted, is_careful=True)
+        return self._attempt(statement, wanted, fields, is_careful=True)
 
-    def _attempt(self, statement: str, wanted: Sequence[TableColumn], *, is_careful: bool) -> _Reading:
+    def _attempt(
+        self, statement: str, wanted: Sequence[TableColumn], fields: Sequence[TableColumn], *, is_careful: bool
+    ) -> _Reading:
         import duckdb
 
         # A scan has at least one field.
-        reader = self._reader(wanted or self._columns[:1], is_careful=is_careful)
+        reader = self._reader(wanted or self._columns[:1], fields, is_careful=is_careful)
         with self._feed(reader) as feed:
             self._offer(reader.schema, feed.batches())
             try:
@@ -190,7 +216,7 @@ class ReportTable(Relation):
             threads=self.engine.threads,
         )
 
-    def _reader(self, wanted: Sequence[TableColumn], **how: bool) -> ArrowReader:
+    def _reader(self, wanted: Sequence[TableColumn], fields: Sequence[TableColumn] = (), **how: bool) -> ArrowReader:
         try:
             from airflow_provider_cosinv.inventory.arrow_reader import ArrowReader
         except ImportError as error:
@@ -198,7 +224,7 @@ class ReportTable(Relation):
                 f"{error.name}, which reads the data files of reports, is not installed.",
                 hint="Type: pip install 'airflow-provider-cosinv[table]'",
             ) from None
-        return ArrowReader(columns=self._columns, wanted=wanted, bucket=self.report.bucket, **how)
+        return ArrowReader(columns=self._columns, wanted=wanted, fields=fields, bucket=self.report.bucket, **how)
 
     def _offer(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
         """Make the views over a feed, which has the fields of its schema; the others are not read."""
@@ -220,6 +246,13 @@ class ReportTable(Relation):
                 f"{value} AS {identifier(column.name)}" for value, column in zip(values, self._columns, strict=True)
             )
             self._make_view(name, f"SELECT {named} FROM (SELECT {fields} FROM {_FEED})")
+            if name == "inventory" and self._has_fields:
+                as_written = ", ".join(
+                    f"{column.field_feed_name if column.field_feed_name in schema.names else 'NULL::VARCHAR'}"
+                    f" AS {identifier(column.field_name)}"
+                    for column in self._columns
+                )
+                self._make_view(_WITH_FIELDS, f"SELECT {named}, {as_written} FROM (SELECT {fields} FROM {_FEED})")
 
     def _make_view(self, name: str, query: str) -> None:
         self.engine.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")

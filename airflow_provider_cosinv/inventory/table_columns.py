@@ -104,6 +104,16 @@ class TableColumn:
         return f"c{self.place}"
 
     @property
+    def field_feed_name(self) -> str:
+        """The name under which its fields come to DuckDB, as COS wrote them."""
+        return f"f{self.place}"
+
+    @property
+    def field_name(self) -> str:
+        """The name of the column with its fields as COS wrote them; a report has no column with a comma in its name."""
+        return f"as written, {self.place}"
+
+    @property
     def value(self) -> str:
         """SQL that makes the value of the column of what comes; of a key it reads ``below``, too."""
         return _KEY.replace("$", self.feed_name).replace("@", f"d{self.place}") if self.below else self.feed_name

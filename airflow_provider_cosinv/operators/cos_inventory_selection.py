@@ -25,15 +25,16 @@ class COSInventorySelectionOperator(TextFields, TableOperator):
 
     So COS Batch takes it as the list of objects to work on, and this package reads it as any other report: the result
     is its manifest, as a COSInventorySensor returns it, and assets among the ``outlets`` get the same event. The same
-    id and date again replace it, as a retry does. Needs the extra ``table``.
+    id and date again replace it, as a retry does. Fields are written as COS wrote them. Needs the extra ``table``.
 
     :param where: a condition in SQL over the columns, true for the objects that are selected, such as
-        ``StorageClass = 'STANDARD' AND Size > 1000000``; it may ask the table ``inventory``; or the name of a ``.sql``
-        file (templated)
+        ``StorageClass = 'STANDARD' AND Size > 1000000``; one over an empty field is unknown, and selects nothing. It
+        may ask the table ``inventory``; or the name of a ``.sql`` file (templated)
     :param inventory_id: id of the new inventory (templated)
     :param manifest: the output of a COSInventorySensor (templated)
     :param parts: instead of ``manifest``: the output of COSInventoryToParquetOperator, mapped or not, or paths of
-        parts; the report's manifest must still be there (templated)
+        parts; the report's manifest must still be there, and its data files if the selection has the column Tag
+        (templated)
     :param destination_bucket: full name of the bucket for it; default: the report's (templated)
     :param destination_prefix: prefix of its keys; default: none (templated)
     :param date: of the new inventory, ``YYYYMMDD``; default: the day the DAG run was due, in UTC (templated)
@@ -109,7 +110,8 @@ class COSInventorySelectionOperator(TextFields, TableOperator):
         """
         Write the selection.
 
-        :returns: its manifest, :meth:`Manifest.as_dict`
+        :returns: its manifest, :meth:`Manifest.as_dict`, and ``delete_markers`` among its rows; None if the report has
+            no column IsDeleteMarker
         :raises AirflowFailException: a wrong parameter or SQL, a corrupt report or a refusal by COS, which no retry
             heals
         :raises COSInventoryError: what a retry may heal

@@ -85,7 +85,7 @@ def side(engine: Engine, report: Report, group: int, *, is_sorted: bool) -> Diff
 
 def found_by_package(
     engine: Engine, before: Report, after: Report, group: int, *, is_sorted: bool
-) -> tuple[list[Row], DiffCounts]:
+) -> tuple[list[dict[str, Any]], DiffCounts]:
     previous, current = (side(engine, report, group, is_sorted=is_sorted) for report in (before, after))
     table = DiffTable(engine=engine, previous=previous, current=current, rows_per_range=2)
     counts = table.counts()

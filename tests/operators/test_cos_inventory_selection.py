@@ -24,6 +24,7 @@ from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.operators.cos_inventory_selection import COSInventorySelectionOperator
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 from tests.conftest import DESTINATION, SOURCE
+from tests.reliability.reports import packed, put_report
 from tests.support.reports import run, take_report
 from tests.support.tasks import make_context
 
@@ -76,7 +77,7 @@ def written(cos, bucket=DESTINATION):
 def test_the_result_is_a_manifest_that_every_reader_takes(manifest):
     result = select(manifest=manifest)
     assert json.loads(json.dumps(result)) == result
-    assert set(result) == set(manifest)
+    assert set(result) == {*manifest, "delete_markers"}
     assert (result["bucket"], result["source_bucket"], result["region"]) == (DESTINATION, SOURCE, "ap-guangzhou")
     assert (result["matched_objects"], result["matched_bytes"]) == (2, 12)
     assert (result["listed_objects"], result["columns"]) == (3, manifest["columns"])
@@ -100,7 +101,46 @@ def test_the_sensor_finds_it_by_its_id(cos, manifest):
         poke_interval=0.01,
         timeout=5,
     )
-    assert run(sensor) == result
+    assert {**run(sensor), "delete_markers": None} == result
+
+
+@pytest.mark.parametrize("source", ["manifest", "parts"])
+def test_tags_stay_as_cos_wrote_them(cos, tmp_path, source):
+    tags = {"a": "k1:v1,k2:v2", "b": "k=a&k=b", "c": "owner", "d": "a=%FF"}
+    rows = packed(*(f'"1250000000","examplebucket","{key}","9","{tag}"\n' for key, tag in tags.items()))
+    columns = ["Appid", "Bucket", "Key", "Size", "Tag"]
+    put = put_report(cos, DESTINATION, rows, columns=columns, rows=len(tags))
+    hook = COSInventoryHook()
+    report = hook.read_manifest(bucket=DESTINATION, manifest_key=put.manifest_key, checksum=put.checksum)
+    given = report.as_dict() if source == "manifest" else hook.to_parquet(report, destination=str(tmp_path))
+    with structlog.testing.capture_logs() as entries:
+        result = select(**{source: given})
+    assert {record.key: record.tag for record in hook.iter_records(result)} == tags
+    told = [entry["event"] for entry in entries if "as COS wrote them" in entry["event"]]
+    assert len(told) == (source == "parts")
+
+
+def test_parts_are_read_themselves_without_tags(cos, manifest, tmp_path):
+    columns = ["Appid", "Bucket", "Key", "Size", "LastModifiedDate", "ETag", "IsMultipartUploaded"]
+    part = COSInventoryHook().to_parquet(manifest, destination=str(tmp_path))
+    hook = COSInventoryHook()
+    expected = list(hook.iter_records(select(manifest=manifest, columns=columns)))
+    cos.fault(method="GET", key=r"\.csv\.gz$", status=500, times=None)
+    result = select(parts=part, columns=columns)
+    cos.clear_faults()
+    assert list(hook.iter_records(result)) == expected
+
+
+def test_delete_markers_are_told_in_log_and_result(cos):
+    cos.create_bucket("history-1250000000", versioning=True)
+    for key in ("a", "b"):
+        cos.put_object("history-1250000000", key, b"12345")
+        cos.delete_object("history-1250000000", key)
+    report = take_report(bucket="history-1250000000", included_object_versions="All")
+    with structlog.testing.capture_logs() as entries:
+        result = select(manifest=report, where="IsLatest OR Key = 'a'")
+    assert (result["matched_objects"], result["delete_markers"]) == (3, 2)
+    assert any(", 2 of them delete markers; written in" in entry["event"] for entry in entries)
 
 
 def test_a_selection_of_parts_is_the_same_as_of_the_report(manifest, tmp_path):
