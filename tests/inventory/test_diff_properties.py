@@ -12,11 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.inventory.diff import DiffCounts, DiffSide, DiffTable
 from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
+from tests.support.examples import examples
 
 TYPES = {
     "Key": pa.string(),
@@ -97,7 +98,7 @@ def found_by_package(
     ).rows, counts
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(reports=pairs(), group=st.integers(1, 4), is_sorted=st.booleans())
 def test_difference_is_that_of_the_oracle(engine: Engine, reports: Any, group: int, is_sorted: bool) -> None:
     before, after = reports
@@ -149,7 +150,7 @@ def check_row(row: Row, old: Any, new: Any, names: Sequence[str]) -> None:
     assert latest is None or "LastModifiedDate" not in row or row["LastModifiedDate"].startswith(str(latest)[:19])
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(reports=pairs(), group=st.integers(1, 4), is_sorted=st.booleans())
 def test_report_compared_with_itself_has_no_change(engine: Engine, reports: Any, group: int, is_sorted: bool) -> None:
     _, report = reports
