@@ -14,7 +14,8 @@ from airflow_provider_cosinv.cos.caller import Caller
 from airflow_provider_cosinv.cos.listing import next_token
 from airflow_provider_cosinv.cos.operations import COSRequest, Operation
 from airflow_provider_cosinv.cos.results import SubmittedInventory
-from airflow_provider_cosinv.cos.submission import Submission
+from airflow_provider_cosinv.cos.session import UnrecordedError
+from airflow_provider_cosinv.cos.submission import Submission, SubmissionJournal
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryError,
@@ -30,7 +31,9 @@ _NOT_FOUND = "InventoryConfigurationNotFoundError"
 class InventoryCalls(Caller):
     """One-time and periodic inventories of buckets."""
 
-    def post_bucket_inventory(self, bucket: str, configuration: InventoryConfiguration) -> SubmittedInventory:
+    def post_bucket_inventory(
+        self, bucket: str, configuration: InventoryConfiguration, *, journal: SubmissionJournal | None = None
+    ) -> SubmittedInventory:
         """
         Submit a one-time inventory, which starts at once (436/46869).
 
@@ -40,6 +43,8 @@ class InventoryCalls(Caller):
 
         :param bucket: full name of the bucket to list
         :param configuration: what the inventory contains and where it goes
+        :param journal: told before the first byte of a try leaves; what it raises then ends the call, and nothing is
+            sent
         :return: the job; ``job_id`` is None where COS accepted it without a readable JobId
         :raises COSInventoryDuplicateError: where the id was used before this call
         :raises COSInventoryUnansweredError: where no try was answered, and COS may have accepted one
@@ -50,9 +55,14 @@ class InventoryCalls(Caller):
                 operations.POST_INVENTORY, bucket, configuration.inventory_id, configuration.to_post_xml()
             ),
             region=self._settings.region,
+            journal=journal,
         )
         try:
             return self._retrying(submission.attempt)
+        except UnrecordedError as failed:
+            if failed.__cause__ is None:
+                raise
+            raise failed.__cause__ from failed.__cause__.__cause__
         except COSInventoryError as error:
             if not submission.may_have_arrived:
                 raise

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connections of whatever uses requests: a session of its own, whose errors tell whether anything was sent."""
+"""
+The connections of whatever uses requests: a session of its own, which tells when the first byte of a request leaves.
+
+Its errors tell whether any byte has left.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -22,6 +28,12 @@ from airflow_provider_cosinv.cos.tls import checked_path
 POOL_SIZE = 16
 
 _UNSENT = "cosinv_unsent"
+
+_on_sending: ContextVar[Callable[[], None] | None] = ContextVar("cosinv_on_sending", default=None)
+
+
+class UnrecordedError(Exception):
+    """The call before the first byte failed, so that nothing was sent; its cause says why."""
 
 
 class Session(requests.Session):
@@ -73,6 +85,20 @@ class Session(requests.Session):
         return
 
 
+@contextmanager
+def before_sending(call: Callable[[], None] | None) -> Iterator[None]:
+    """
+    Let a call happen before the first byte of the request that the block sends, once the connection is there.
+
+    :param call: in the thread of the request; if it fails, nothing is sent
+    """
+    token = _on_sending.set(call)
+    try:
+        yield
+    finally:
+        _on_sending.reset(token)
+
+
 def was_sent(error: BaseException) -> bool:
     """Return whether a request that failed may have left: not where no connection came about, TLS and all."""
     return not any(hasattr(cause, _UNSENT) for cause in causes(error))
@@ -87,13 +113,37 @@ class _Connection(HTTPConnection):
     """Marks what goes wrong before a request can leave; a reset afterwards looks the same."""
 
     response_class = PacedResponse
+    _is_connecting = False
 
     def connect(self) -> None:
+        self._is_connecting = True
         try:
             super().connect()
         except Exception as error:
             mark_unsent(error)
             raise
+        finally:
+            self._is_connecting = False
+
+    def send(self, data: Any) -> None:
+        # What opens a tunnel through a proxy is not the request.
+        if not self._is_connecting:
+            if self.sock is None and self.auto_open:
+                self.connect()
+            _announce()
+        super().send(data)
+
+
+def _announce() -> None:
+    call = _on_sending.get()
+    if call is None:
+        return
+    # Once: the body follows the headers.
+    _on_sending.set(None)
+    try:
+        call()
+    except Exception as error:
+        raise UnrecordedError from error
 
 
 class _TLSConnection(_Connection, HTTPSConnection):

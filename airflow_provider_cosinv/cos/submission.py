@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
+from typing import Protocol
 
 from airflow_provider_cosinv.cos.answers import (
     BODY_LIMIT,
@@ -34,6 +36,16 @@ _IN_DOUBT = (
 )
 
 
+class SubmissionJournal(Protocol):
+    """Where a caller records what a crash of its process must not make it forget."""
+
+    def sending(self) -> None:
+        """Record that COS may accept the inventory from now on; if this fails, nothing is sent."""
+
+    def refused(self) -> None:
+        """Record that COS has accepted nothing: it said so."""
+
+
 class Submission:
     """
     The tries of one call, which all carry the same inventory id: it tells COS that they are one.
@@ -41,12 +53,17 @@ class Submission:
     :param transport: the way to COS
     :param request: POST Bucket inventory
     :param region: that the client uses, for the hint of an error
+    :param journal: told before the first byte of a try leaves, and when COS has refused all that was sent
     """
 
-    def __init__(self, *, transport: Transport, request: COSRequest, region: str) -> None:
+    def __init__(
+        self, *, transport: Transport, request: COSRequest, region: str, journal: SubmissionJournal | None = None
+    ) -> None:
         self._transport = transport
         self._request = request
         self._region = region
+        self._journal = journal
+        self._is_recorded = False
         #: Some try got no answer, so that COS may have accepted it.
         self.may_have_arrived = False
 
@@ -57,12 +74,15 @@ class Submission:
         :raises COSInventoryDuplicateError: where the id was used before the first attempt
         :raises COSInventoryTransientError: where another attempt may succeed
         :raises COSInventoryError: of the class for any other refusal
+        :raises UnrecordedError: if the journal failed, so that nothing was sent
         """
         try:
-            answer = self._transport.exchange(self._request, limit=BODY_LIMIT)
+            answer = self._transport.exchange(self._request, limit=BODY_LIMIT, on_sending=self._record)
             return self._judge(answer)
-        except COSInventoryTransientError as error:
-            self.may_have_arrived = self.may_have_arrived or may_have_arrived(error)
+        except COSInventoryError as error:
+            if isinstance(error, COSInventoryTransientError):
+                self.may_have_arrived = self.may_have_arrived or may_have_arrived(error)
+            self._withdraw(error)
             raise
 
     def in_doubt(self, error: COSInventoryError) -> COSInventoryError:
@@ -76,6 +96,17 @@ class Submission:
         if not hint.endswith(_IN_DOUBT):
             hint = f"{hint} {_IN_DOUBT}".lstrip()
         return cls(error.message, **{**error.details(), "hint": hint})
+
+    def _record(self) -> None:
+        if self._journal and not self._is_recorded:
+            self._journal.sending()
+            self._is_recorded = True
+
+    def _withdraw(self, error: COSInventoryError) -> None:
+        # A process that ends during the pause before the next try must not leave behind that COS may have accepted.
+        if self._journal and self._is_recorded and not self.may_have_arrived and _is_refusal(error):
+            self._journal.refused()
+            self._is_recorded = False
 
     def _judge(self, answer: Answer) -> SubmittedInventory:
         try:
@@ -93,6 +124,13 @@ class Submission:
             return SubmittedInventory(
                 job_id=None, request_id=error.request_id, server_time=answer.server_time, attached=True
             )
+
+
+def _is_refusal(error: COSInventoryError) -> bool:
+    if isinstance(error, COSInventoryTransientError):
+        return not may_have_arrived(error)
+    status = error.status or HTTPStatus.OK
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def submitted(answer: Answer, request: COSRequest, *, region: str) -> SubmittedInventory:

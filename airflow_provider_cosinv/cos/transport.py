@@ -8,6 +8,7 @@ telling (see its ``send_request``). So answers are taken raw here and judged by 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from http.client import HTTPException
@@ -24,7 +25,7 @@ from airflow_provider_cosinv.cos.network import network_error
 from airflow_provider_cosinv.cos.operations import COSRequest
 from airflow_provider_cosinv.cos.pace import paced
 from airflow_provider_cosinv.cos.sdk_logging import own_request, silence_sdk
-from airflow_provider_cosinv.cos.session import Session, mark_unsent, was_sent
+from airflow_provider_cosinv.cos.session import Session, UnrecordedError, before_sending, mark_unsent, was_sent
 from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
 from airflow_provider_cosinv.cos.shared_credentials import credentials_of
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
@@ -70,10 +71,12 @@ class Transport:
         self._signing = (credentials, config, sdk)
         return config, sdk
 
-    def open(self, request: COSRequest) -> requests.Response:
+    def open(self, request: COSRequest, *, on_sending: Callable[[], None] | None = None) -> requests.Response:
         """
         Send a request and return the answer with its body unread, whatever the status; the caller closes it.
 
+        :param on_sending: called before the first byte of the request leaves
+        :raises UnrecordedError: if that call failed
         :raises COSInventoryTransientError: where no answer came
         :raises COSInventoryConfigurationError: where the request cannot be sent at all
         :raises COSInventoryError: where the source of the credentials issues none
@@ -87,7 +90,7 @@ class Transport:
         # The session asks itself again; here its error is not the SDK's yet.
         self._session.way_to(url)
         try:
-            with own_request():
+            with own_request(), before_sending(on_sending):
                 return sdk.send_request(  # type: ignore[no-any-return]  # the SDK has no types
                     method=request.operation.method,
                     url=url,
@@ -99,23 +102,27 @@ class Transport:
                     **body,
                 )
         except CosClientError as error:
+            if isinstance(error.__context__, UnrecordedError):
+                raise error.__context__ from error.__context__.__cause__
             # The SDK keeps only the text of the cause; Python keeps the cause.
             fault = self._fault(error.__context__ or error, request)
         # Not from the cause: it holds the request with its signature, and a proxy's password.
         raise fault
 
-    def exchange(self, request: COSRequest, *, limit: int) -> Answer:
+    def exchange(self, request: COSRequest, *, limit: int, on_sending: Callable[[], None] | None = None) -> Answer:
         """
         Send a request and return its whole answer, whatever the status.
 
         :param limit: bytes that are read at most of a successful answer; an error document is read in any case
+        :param on_sending: called before the first byte of the request leaves
+        :raises UnrecordedError: if that call failed
         :raises COSInventoryTransientError: where no answer came
         """
         with paced(self._settings.timeout):
-            return self._exchange(request, limit)
+            return self._exchange(request, limit, on_sending)
 
-    def _exchange(self, request: COSRequest, limit: int) -> Answer:
-        response = self.open(request)
+    def _exchange(self, request: COSRequest, limit: int, on_sending: Callable[[], None] | None) -> Answer:
+        response = self.open(request, on_sending=on_sending)
         headers = headers_of(response)
         if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             limit = ERROR_LIMIT

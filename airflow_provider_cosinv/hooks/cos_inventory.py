@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.client import COSClient
     from airflow_provider_cosinv.cos.results import SubmittedInventory
     from airflow_provider_cosinv.cos.settings import ClientSettings
+    from airflow_provider_cosinv.cos.submission import SubmissionJournal
 
 
 class COSInventoryHook(TableCalls):
@@ -189,7 +190,9 @@ class COSInventoryHook(TableCalls):
         hint = "COS knows the credentials. Allow them name/cos:HeadBucket on this bucket, or set preflight=False."
         return COSInventoryPermissionError(error.message, **{**error.details(), "hint": hint})
 
-    def submit_inventory(self, *, bucket: str, configuration: InventoryConfiguration) -> SubmittedInventory:
+    def submit_inventory(
+        self, *, bucket: str, configuration: InventoryConfiguration, journal: SubmissionJournal | None = None
+    ) -> SubmittedInventory:
         """
         Submit a one-time inventory: POST Bucket inventory (436/46869).
 
@@ -197,12 +200,13 @@ class COSInventoryHook(TableCalls):
 
         :param bucket: full name of the source bucket
         :param configuration: what is asked for; its destination must be in the bucket's region
+        :param journal: told before the first byte of the POST leaves: what it records then survives the process
         :raises COSInventoryConfigurationError: where the destination is in another region
         :raises COSInventoryDuplicateError: where the id was used before
         :raises COSInventoryError: where COS refuses or stays out of reach
         """
         asked = replace(configuration, source_region=self.settings.region)
-        return self.client.post_bucket_inventory(bucket, asked)
+        return self.client.post_bucket_inventory(bucket, asked, journal=journal)
 
     def put_rule(self, *, bucket: str, configuration: InventoryConfiguration) -> None:
         """

@@ -41,7 +41,7 @@ class NoStateStore:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """What an earlier attempt left: when it began, and its job where it had an answer."""
+    """What an earlier attempt left once COS may have its POST: when it began, and its job if it had an answer."""
 
     began: datetime
     job: InventoryJob | None
@@ -95,9 +95,9 @@ class Memory:
 
     def begin(self, began: datetime) -> None:
         """
-        Keep that COS is going to be asked.
+        Record that COS may have the POST: before its first byte leaves, since a crash may follow.
 
-        :raises COSInventoryTransientError: where the store cannot be written
+        :raises COSInventoryTransientError: if the store cannot be written
         """
         try:
             self._write(began, None)
@@ -118,7 +118,7 @@ class Memory:
             )
 
     def forget(self) -> None:
-        """Keep that nothing was submitted."""
+        """Record that nothing was submitted: COS refused all that was sent."""
         try:
             self.store.set(STATE_KEY, {"submission": "", "clearing": "", "began": "", "job": None})
         except Exception as error:  # noqa: BLE001  the same
@@ -145,6 +145,29 @@ class Memory:
                 shown(stored["submission"].split()[-1]),
                 shown(stored["job"]["job_id"]) if stored["job"] else "not known",
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingRecord:
+    """
+    The record of one attempt's POST, made by the connection that sends it.
+
+    Without it, the inventory that has an id chosen by the user is somebody else's.
+
+    :param memory: of the submission
+    :param began: when the attempt began
+    """
+
+    memory: Memory
+    began: datetime
+
+    def sending(self) -> None:
+        """Record that COS may have the POST."""
+        self.memory.begin(self.began)
+
+    def refused(self) -> None:
+        """Record that COS has accepted nothing."""
+        self.memory.forget()
 
 
 def _out_of_reach(error: Exception) -> COSInventoryTransientError:

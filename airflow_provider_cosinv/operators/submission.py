@@ -3,7 +3,8 @@
 A submission that is neither lost nor doubled.
 
 Three things hold it together: an id that a retry derives again; COS, which takes an id once a day; and, on Airflow
-3.3 and later, the task state store (see :mod:`.memory`).
+3.3 and later, the task state store (see :mod:`.memory`), in which a record is made before the first byte of the POST
+leaves. An attempt that ended before has submitted nothing; after it, COS may have accepted.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from datetime import datetime, timedelta, timezone
 from airflow_provider_cosinv.exceptions import (
     COSInventoryDuplicateError,
     COSInventoryRequestError,
-    COSInventoryTransientError,
-    COSInventoryUnansweredError,
     shown,
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
@@ -25,7 +24,7 @@ from airflow_provider_cosinv.inventory.configuration import InventoryConfigurati
 from airflow_provider_cosinv.inventory.identity import TaskIdentity, derive_inventory_id
 from airflow_provider_cosinv.inventory.job import InventoryJob
 from airflow_provider_cosinv.inventory.layout import REPORT_TIMEZONES, report_dates, report_prefixes
-from airflow_provider_cosinv.operators.memory import Attempt, Memory, NoStateStore, StateStore
+from airflow_provider_cosinv.operators.memory import Attempt, Memory, NoStateStore, SendingRecord, StateStore
 
 # An id is taken for one day (436/46869).
 _DAY = timedelta(days=1)
@@ -80,10 +79,8 @@ class Submission:
         began = earlier.began if earlier else datetime.now(timezone.utc)
         job = self._delivered_before_today(configuration, earlier)
         if job is None:
-            if not earlier:
-                if self.preflight:
-                    self.hook.check_destination(configuration.destination)
-                memory.begin(began)
+            if self.preflight and not earlier:
+                self.hook.check_destination(configuration.destination)
             job = self._post(configuration, began, memory, resumed=earlier is not None)
         memory.keep(began, job)
         return job
@@ -134,14 +131,14 @@ class Submission:
                 configuration.inventory_id,
             )
         try:
-            submitted = self.hook.submit_inventory(bucket=self.bucket, configuration=configuration)
+            submitted = self.hook.submit_inventory(
+                bucket=self.bucket,
+                configuration=configuration,
+                # What an earlier attempt recorded still holds, whatever COS says to this one.
+                journal=None if resumed else SendingRecord(memory=memory, began=began),
+            )
         except COSInventoryDuplicateError as error:
             return self._attach(error, configuration, began, resumed=resumed)
-        except COSInventoryTransientError as error:
-            # Where COS has not accepted it, who has a chosen id at the next attempt is not this task.
-            if not resumed and not isinstance(error, COSInventoryUnansweredError):
-                memory.forget()
-            raise
         job = self._job(
             configuration,
             job_id=submitted.job_id,
