@@ -61,7 +61,10 @@ class StateLog:
 
     def seen(self, sighting: Sighting) -> None:
         """Log what a look showed, where it is news; of a report that is ready :meth:`ready` tells more."""
-        if self._is_news(_STATES[sighting.state]) and not sighting.ready:
+        state = _STATES[sighting.state]
+        if sighting.state == "older":
+            state = f"{state}: {shown(sighting.manifest_key)}"
+        if self._is_news(state) and not sighting.ready:
             self.log.info("Report %s: %s (waited %s)", shown(self.search), self.last, self.waited)
         else:
             self.log.debug("Report %s: still %s", shown(self.search), self.last)

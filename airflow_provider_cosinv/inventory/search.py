@@ -100,8 +100,10 @@ class ReportSearch:
     :param bucket: full name of the destination bucket
     :param region: its region
     :param prefixes: keys below which the report may be, without slash at the end, likeliest first
-    :param dates: the dates, ``YYYYMMDD``, that it may carry
+    :param dates: the dates, ``YYYYMMDD``, that it may carry; the first that has a report wins
     :param not_before: aware; an older report is another's; None takes any
+    :param past_dates: those of ``dates`` whose reports must not be older than ``past_not_before``
+    :param past_not_before: aware, or None
     """
 
     bucket: str
@@ -109,6 +111,8 @@ class ReportSearch:
     prefixes: tuple[str, ...]
     dates: tuple[str, ...]
     not_before: datetime | None = None
+    past_dates: tuple[str, ...] = ()
+    past_not_before: datetime | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the search as JSON-able data, for a trigger."""
@@ -116,24 +120,32 @@ class ReportSearch:
             **asdict(self),
             "prefixes": list(self.prefixes),
             "dates": list(self.dates),
-            "not_before": self.not_before.astimezone(timezone.utc).isoformat() if self.not_before else None,
+            "not_before": _written(self.not_before),
+            "past_dates": list(self.past_dates),
+            "past_not_before": _written(self.past_not_before),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ReportSearch:
         """Return the search that :meth:`as_dict` wrote."""
-        not_before = data.get("not_before")
+        not_before, past_not_before = data.get("not_before"), data.get("past_not_before")
         return cls(
             bucket=data["bucket"],
             region=data["region"],
             prefixes=tuple(data["prefixes"]),
             dates=tuple(data["dates"]),
             not_before=datetime.fromisoformat(not_before) if not_before else None,
+            past_dates=tuple(data.get("past_dates", ())),
+            past_not_before=datetime.fromisoformat(past_not_before) if past_not_before else None,
         )
+
+    def earliest(self, date: str) -> datetime | None:
+        """Return the time before which a report of a date is another's."""
+        return self.past_not_before if date in self.past_dates else self.not_before
 
     def __str__(self) -> str:
         """Return where it is looked for, in one line of log: ``cos://bucket/prefix/{20261121,20261122}``."""
-        dates = self.dates[0] if len(self.dates) == 1 else f"{{{','.join(self.dates)}}}"
+        dates = self.dates[0] if len(self.dates) == 1 else f"{{{','.join(sorted(self.dates))}}}"
         return f"cos://{self.bucket}/{self.prefixes[0]}/{dates}"
 
 
@@ -174,7 +186,7 @@ def _look_at(
     if checksum is None:
         return Sighting(state="absent")
     key = manifest_key(prefix, date)
-    if _is_older(checksum, search.not_before):
+    if _is_older(checksum, search.earliest(date)):
         return Sighting(state="older", manifest_key=key)
     manifest = yield Wanted(bucket=search.bucket, key=key, max_bytes=MANIFEST_MAX_BYTES, digest_only=True)
     if manifest is None:
@@ -206,6 +218,10 @@ def _is_older(checksum: Found, not_before: datetime | None) -> bool:
     if checksum.last_modified is None or not_before is None:
         return False
     return checksum.last_modified + _CLOCK_TOLERANCE < not_before
+
+
+def _written(moment: datetime | None) -> str | None:
+    return moment.astimezone(timezone.utc).isoformat() if moment else None
 
 
 def _shown(body: bytes) -> str:

@@ -160,14 +160,17 @@ class Submission:
         resumed: bool,
     ) -> InventoryJob:
         now = datetime.now(timezone.utc)
+        attached_at = None
         if resumed:
             submitted_at = began - _SKEW
         elif self.chosen_id is None:
             submitted_at = now - _DAY
         elif self.attach_to_duplicate:
             # Another's report of yesterday may lie under a chosen id: the day counts from its first midnight.
-            midnights = [now.astimezone(zone).replace(hour=0, minute=0, second=0) for zone in REPORT_TIMEZONES]
-            submitted_at = min(midnights)
+            midnights = [
+                now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0) for zone in REPORT_TIMEZONES
+            ]
+            submitted_at, attached_at = min(midnights), now
         else:
             details = {
                 **error.details(),
@@ -180,7 +183,9 @@ class Submission:
                 "periodic inventory.",
                 **details,
             ) from error
-        job = self._job(configuration, job_id=None, submitted_at=submitted_at, attached=True)
+        job = dataclasses.replace(
+            self._job(configuration, job_id=None, submitted_at=submitted_at, attached=True), attached_at=attached_at
+        )
         if self.chosen_id is None or resumed:
             self.log.info("Attached to the inventory %s: COS has accepted it before", _name(job))
         else:

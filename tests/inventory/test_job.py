@@ -24,6 +24,11 @@ JOB = InventoryJob(
     report_prefix="cos_bucket_inventory/1250000000/examplebucket/disposable",
     submitted_at=datetime(2022, 11, 20, 12, 0, tzinfo=timezone.utc),
 )
+moments = st.datetimes(
+    datetime(1970, 1, 2),  # noqa: DTZ001  hypothesis adds the zone
+    datetime(2999, 1, 1),  # noqa: DTZ001
+    timezones=st.sampled_from([timezone.utc, CHINA]),
+)
 jobs = st.builds(
     InventoryJob,
     job_id=st.none() | st.text(max_size=20),
@@ -32,12 +37,9 @@ jobs = st.builds(
     region=regions,
     destination_bucket=buckets,
     report_prefix=st.text(min_size=1, max_size=30),
-    submitted_at=st.datetimes(
-        datetime(1970, 1, 2),  # noqa: DTZ001  hypothesis adds the zone
-        datetime(2999, 1, 1),  # noqa: DTZ001
-        timezones=st.sampled_from([timezone.utc, CHINA]),
-    ),
+    submitted_at=moments,
     attached=st.booleans(),
+    attached_at=st.none() | moments,
 )
 # What JSON can hold.
 rubbish = st.recursive(
@@ -64,6 +66,7 @@ def test_a_job_is_written_with_the_keys_of_its_xcoms_and_utc() -> None:
         "report_prefix": "cos_bucket_inventory/1250000000/examplebucket/disposable",
         "submitted_at": "2022-11-20T12:00:00+00:00",
         "attached": False,
+        "attached_at": None,
     }
 
 
@@ -89,6 +92,9 @@ def test_unknown_keys_are_ignored_and_a_z_is_utc() -> None:
         ("submitted_at", "9999-12-31T23:59:59+00:00", "submitted_at"),
         ("submitted_at", "0001-01-01T00:00:00+08:00", "submitted_at"),
         ("submitted_at", 1668945600, "job"),
+        ("attached_at", "2022-11-20T12:00:00", "attached_at"),
+        ("attached_at", "9999-12-31T23:59:59+00:00", "attached_at"),
+        ("attached_at", 1668945600, "job"),
         ("submitted_at", None, "job"),
     ],
 )
@@ -99,7 +105,7 @@ def test_a_wrong_value_of_a_job_is_named(key: str, value: object, parameter: str
     assert raised.value.parameter == parameter
 
 
-@pytest.mark.parametrize("missing", [name for name in JOB.as_dict() if name != "attached"])
+@pytest.mark.parametrize("missing", [name for name in JOB.as_dict() if not name.startswith("attached")])
 def test_a_missing_key_is_an_error_that_says_what_to_pass(missing: str) -> None:
     data = {name: value for name, value in JOB.as_dict().items() if name != missing}
 
@@ -155,10 +161,32 @@ def test_the_dates_around_a_submission_are_searched(submitted_at: datetime, date
     assert dataclasses.replace(JOB, submitted_at=submitted_at).search().dates == dates
 
 
-def test_an_attached_job_may_have_been_submitted_up_to_a_day_later() -> None:
-    job = dataclasses.replace(JOB, attached=True, submitted_at=datetime(2026, 3, 10, 12, 0, tzinfo=timezone.utc))
+@pytest.mark.parametrize(("job_id", "dates"), [(None, ("20260311", "20260310")), ("j", ("20260310",))])
+def test_an_attached_job_is_searched_newest_first_unless_its_time_is_known(job_id, dates) -> None:
+    submitted_at = datetime(2026, 3, 10, 12, 0, tzinfo=timezone.utc)
+    job = dataclasses.replace(JOB, attached=True, job_id=job_id, submitted_at=submitted_at)
 
-    assert job.search().dates == ("20260310", "20260311")
+    assert job.search().dates == dates
+
+
+@pytest.mark.parametrize(
+    ("hour", "dates", "past"),
+    [
+        (12, ("20260310", "20260309"), ("20260309",)),
+        # In China it is the next day.
+        (20, ("20260311", "20260310", "20260309"), ("20260310", "20260309")),
+        # Today's scan may begin two hours later.
+        (15, ("20260311", "20260310", "20260309"), ("20260309",)),
+    ],
+)
+def test_reports_of_past_days_count_if_they_came_after_the_task_attached(hour, dates, past) -> None:
+    attached_at = datetime(2026, 3, 10, hour, 0, tzinfo=timezone.utc)
+    submitted_at = datetime(2026, 3, 10, tzinfo=timezone.utc)
+    search = dataclasses.replace(JOB, attached=True, submitted_at=submitted_at, attached_at=attached_at).search()
+
+    assert (search.dates, search.past_dates) == (dates, past)
+    assert {search.earliest(date) for date in past} == {attached_at}
+    assert search.earliest(dates[0]) == submitted_at
 
 
 def test_a_search_is_in_the_destination_for_reports_no_older_than_the_job() -> None:

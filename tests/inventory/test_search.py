@@ -238,7 +238,10 @@ def test_the_sighting_nearest_to_a_report_is_told(dates: tuple[str, str]) -> Non
     assert look_at(report(dates[0], checksum=b"") | incomplete, SEVERAL)[0].state == "unverified"
 
 
-@pytest.mark.parametrize("search", [SEARCH, SEVERAL, dataclasses.replace(SEARCH, not_before=None)])
+PAST = dataclasses.replace(SEARCH, past_dates=("20221120",), past_not_before=NOW)
+
+
+@pytest.mark.parametrize("search", [SEARCH, SEVERAL, PAST, dataclasses.replace(SEARCH, not_before=None)])
 def test_a_search_survives_json(search: ReportSearch) -> None:
     assert ReportSearch.from_dict(json.loads(json.dumps(search.as_dict()))) == search
 

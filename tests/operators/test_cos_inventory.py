@@ -52,6 +52,7 @@ def test_the_result_is_the_job_and_json(cos):
         "report_prefix",
         "submitted_at",
         "attached",
+        "attached_at",
     }
     (accepted,) = cos.jobs()
     assert job["job_id"] == accepted["job_id"]
