@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
-from airflow.sdk import BaseOperator
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 from airflow_provider_cosinv.hooks.airflow_exceptions import TaskDeferralTimeout
@@ -47,7 +46,7 @@ _ON_DUPLICATE = ("fail", "attach")
 _JOB_KEY = "job"
 
 
-class COSInventoryOperator(TextFields, BaseOperator):
+class COSInventoryOperator(TextFields):
     """
     Submits a one-time inventory of a bucket, exactly once, and returns the job as a JSON dict.
 
@@ -92,7 +91,11 @@ class COSInventoryOperator(TextFields, BaseOperator):
         "cos_conn_id",
         "region",
     )
-    template_fields_renderers = {"tags": "json", "optional_fields": "json"}  # noqa: RUF012  Airflow declares it so
+    template_fields_renderers = {  # noqa: RUF012  Airflow declares it so
+        "tags": "json",
+        "storage_classes": "json",
+        "optional_fields": "json",
+    }
     ui_color = "#d7e8ff"
     operator_extra_links = (COSReportLink(), COSSourceBucketLink())
 

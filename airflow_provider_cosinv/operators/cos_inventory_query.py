@@ -55,7 +55,6 @@ class COSInventoryQueryOperator(TableOperator):
         "cos_conn_id",
         "region",
     )
-    template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {  # noqa: RUF012  Airflow declares it so
         "sql": "sql",
         "query_arguments": "json",

@@ -8,8 +8,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from airflow_provider_cosinv.exceptions import shown
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class COSInventoryRuleOperator(TextFields, BaseOperator):
+class COSInventoryRuleOperator(TextFields):
     """
     Creates or replaces a periodic inventory: PUT Bucket inventory (436/30625). Running it again changes nothing.
 
@@ -58,7 +56,11 @@ class COSInventoryRuleOperator(TextFields, BaseOperator):
         "cos_conn_id",
         "region",
     )
-    template_fields_renderers = {"tags": "json", "optional_fields": "json"}  # noqa: RUF012  Airflow declares it so
+    template_fields_renderers = {  # noqa: RUF012  Airflow declares it so
+        "tags": "json",
+        "storage_classes": "json",
+        "optional_fields": "json",
+    }
     ui_color = "#d7e8ff"
 
     def __init__(
@@ -146,7 +148,7 @@ class COSInventoryRuleOperator(TextFields, BaseOperator):
         }
 
 
-class COSInventoryDeleteRuleOperator(TextFields, BaseOperator):
+class COSInventoryDeleteRuleOperator(TextFields):
     """
     Deletes a periodic inventory: DELETE Bucket inventory (436/30626). One that does not exist is no error.
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.lineage import Place
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, one_source
-from airflow_provider_cosinv.hooks.text_fields import TextFields
 from airflow_provider_cosinv.hooks.wait import announce
 from airflow_provider_cosinv.inventory.manifest import Manifest
 from airflow_provider_cosinv.operators.table import TableOperator, rendered
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
 
-class COSInventorySelectionOperator(TextFields, TableOperator):
+class COSInventorySelectionOperator(TableOperator):
     """
     Writes the objects that a condition selects as an inventory of its own: data files, manifest and checksum.
 
@@ -60,7 +59,6 @@ class COSInventorySelectionOperator(TextFields, TableOperator):
         "cos_conn_id",
         "region",
     )
-    template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {  # noqa: RUF012  Airflow declares it so
         "where": "sql",
         "manifest": "json",

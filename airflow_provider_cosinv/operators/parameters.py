@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.hooks.text_fields import plain
 from airflow_provider_cosinv.inventory.bucket import BucketName
 from airflow_provider_cosinv.inventory.configuration import (
     Destination,
@@ -94,9 +95,10 @@ def build_configuration(
 
 def _build_filter(asked: InventoryParameters) -> InventoryFilter:
     tags = _decoded(asked.tags, "tags") or {}
-    if not isinstance(tags, Mapping) or not all(isinstance(value, (str, int, float)) for value in tags.values()):
+    # A float, or a bool, is not the text that somebody wrote: 1.10 is 1.1.
+    if not isinstance(tags, Mapping) or not all(type(value) in (str, int) for value in tags.values()):
         raise COSInventoryConfigurationError(
-            f"{tags!r} is no mapping to texts.", parameter="tags", hint='Write {"key": "value"}.'
+            f"{tags!r} is not a mapping to strings.", parameter="tags", hint='Write {"key": "value"}.'
         )
     return InventoryFilter(
         prefix=asked.prefix or None,
@@ -135,7 +137,7 @@ def _sequence(value: Sequence[str] | str | None, parameter: str) -> tuple[str, .
 def _decoded(value: Any, parameter: str) -> Any:
     """Return what a template wrote as JSON, nothing for empty text, and anything else as it is."""
     if not isinstance(value, str):
-        return value
+        return plain(value)
     if not value.strip():
         return None
     try:

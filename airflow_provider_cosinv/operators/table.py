@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryCorruptReportError,
@@ -22,6 +20,7 @@ from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.hooks.lineage import Place, openlineage
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
+from airflow_provider_cosinv.hooks.text_fields import TextFields, plain
 from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.links.cos import COSResultLink
 
@@ -36,7 +35,7 @@ _WHAT_TO_GIVE = {
 }
 
 
-class TableOperator(BaseOperator):
+class TableOperator(TextFields):
     """An operator that works on the rows of a report with DuckDB."""
 
     ui_color = "#d7e8ff"
@@ -142,7 +141,7 @@ def rendered(value: Any, parameter: str) -> Any:
     :raises COSInventoryConfigurationError: where it begins as JSON and is none, as the text of a Python value is
     """
     if not isinstance(value, str):
-        return value
+        return plain(value)
     text = value.strip()
     if text != "null" and not text.startswith(("{", "[")):
         return text or None
