@@ -63,6 +63,8 @@ def test_every_argument_is_serialised_under_its_own_name():
             "prefixes": ["inv/1250000000/examplebucket/x"],
             "dates": ["20261122"],
             "not_before": "2026-11-22T00:00:00+00:00",
+            "past_dates": [],
+            "past_not_before": None,
         },
         "cos_conn_id": "cos_default",
         "poke_interval": 0.05,
