@@ -22,6 +22,10 @@ others, and a wait that timed out, reach Airflow as the cause of an ``AirflowFai
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 _DETAILS = ("code", "status", "request_id", "trace_id", "bucket", "key", "line", "parameter", "hint")
@@ -121,8 +125,9 @@ class COSInventoryError(Exception):
         return {name: value for name in _DETAILS if (value := getattr(self, name)) is not None}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the error as JSON-able data, for a trigger event; see :func:`error_from_dict`."""
-        return {"error": type(self).__name__, "message": self.message, **self.details()}
+        """Return the error as data for a trigger's event, see :func:`encodable` and :func:`error_from_dict`."""
+        data: dict[str, Any] = encodable({"error": type(self).__name__, "message": self.message, **self.details()})
+        return data
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by message and attributes, notes among them, in every subclass alike."""
@@ -189,3 +194,46 @@ def error_from_dict(data: dict[str, Any]) -> COSInventoryError:
     details = {name: data[name] for name in _DETAILS if name in data}
     cls = _family(COSInventoryError).get(data.get("error", ""), COSInventoryError)
     return cls(data["message"], **details)
+
+
+# msgpack carries whole numbers of 64 bits, Airflow's databases those of 63.
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_LONGEST_TEXT = 4_000
+_MOST_ENTRIES = 1_000
+_LEVELS = 3
+# UTF-8 has no half of a surrogate pair, and PostgreSQL takes no U+0000 in JSON.
+_NOT_CARRIED = re.compile("[\0\ud800-\udfff]")
+
+
+def encodable(value: Any, *, levels: int = _LEVELS) -> Any:
+    """
+    Return a value that Airflow can carry as JSON and as msgpack, whatever it is given.
+
+    A trigger yields nothing else: what Airflow cannot encode ends the triggerer, with every wait in it. A value that
+    can be carried comes back equal.
+
+    :param value: such as the payload of an event; numbers over 63 bits, texts over 4,000 characters and characters
+        that are not valid Unicode are replaced by readable text, and other objects by the name of their type
+    :param levels: of nested lists and dicts that are kept
+    """
+    if levels and isinstance(value, Mapping):
+        entries = islice(value.items(), _MOST_ENTRIES)
+        return {str(_scalar(name)): encodable(entry, levels=levels - 1) for name, entry in entries}
+    if levels and isinstance(value, (list, tuple)):
+        return [encodable(entry, levels=levels - 1) for entry in value[:_MOST_ENTRIES]]
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str | int | float | None:
+    if isinstance(value, str):
+        return _carried(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        # Hexadecimal: Python refuses to write thousands of decimal digits.
+        return int(value) if _LEAST <= value <= _MOST else _carried(hex(value))
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    return value if value is None or isinstance(value, bool) else f"<{type(value).__name__}>"
+
+
+def _carried(text: str) -> str:
+    return _NOT_CARRIED.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:_LONGEST_TEXT])
