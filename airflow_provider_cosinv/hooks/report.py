@@ -115,6 +115,7 @@ def read_manifest(client: COSClient, *, bucket: str, region: str, key: str, md5:
             f"{content.info.content_encoding}.",
             bucket=bucket,
             key=key,
+            parameter="checksum",
             hint="Turn off compression in the gateway or proxy between here and COS.",
         )
     return parse_manifest(content.body, bucket=bucket, region=region, key=key, checksum=md5)

@@ -101,14 +101,18 @@ def manifest_of(event: Mapping[str, Any], hook: COSInventoryHook, search: Report
     Return the manifest that a trigger found.
 
     :param event: the trigger's
-    :raises COSInventoryTransientError: where it is no longer what the trigger found; another look will tell
-    :raises COSInventoryError: the trigger's own, or that of reading the manifest
+    :raises COSInventoryTransientError: if it is no longer what the trigger found; another look will tell
+    :raises COSInventoryCorruptReportError: if it is, and is damaged: the triggerer, which reads its MD5 alone, would
+        find it again
+    :raises COSInventoryError: the trigger's own
     """
     if event["outcome"] != "found":
         raise error_from_dict(dict(event))
     try:
         return hook.read_manifest(bucket=search.bucket, manifest_key=event["manifest_key"], checksum=event["checksum"])
     except (COSInventoryCorruptReportError, COSInventoryNotFoundError) as error:
+        if isinstance(error, COSInventoryCorruptReportError) and error.parameter != "checksum":
+            raise
         raise COSInventoryTransientError(
             f"What the triggerer found cannot be read now: {error.message}", **error.details()
         ) from error

@@ -24,7 +24,7 @@ class DataFileDict(TypedDict):
     md5: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DataFile:
     """
     One data file of a report.
@@ -186,6 +186,8 @@ def as_manifest(manifest: Manifest | Mapping[str, Any]) -> Manifest:
 def parse_manifest(body: bytes, *, bucket: str, region: str, key: str, checksum: str) -> Manifest:
     """
     Read and verify a ``manifest.json``, of today's shape or of the first (2019).
+
+    Its counts and sizes fit 63 bits, and its texts are valid Unicode: what is returned can be an XCom.
 
     :param body: the whole object
     :param bucket: full name of the bucket it lies in

@@ -22,8 +22,8 @@ from airflow_provider_cosinv.inventory.layout import checksum_key, manifest_key
 
 #: A manifest.checksum is 32 hex digits or 24 characters of base64 and perhaps a newline.
 CHECKSUM_MAX_BYTES = 1024
-#: A manifest has some 150 bytes a data file: this is room for 400,000 of them.
-MANIFEST_MAX_BYTES = 64 * 1024 * 1024
+#: A manifest has 100 to 170 bytes a data file: this is room for 200,000 of them.
+MANIFEST_MAX_BYTES = 32 * 1024 * 1024
 # From far to near.
 _PROGRESS = ("absent", "older", "incomplete", "unverified", "ready")
 # Clocks of COS and of its storage may differ a little.

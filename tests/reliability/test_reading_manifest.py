@@ -185,3 +185,20 @@ def test_a_manifest_of_zero_files_is_read_as_no_rows(cos, rows):
     hook = COSInventoryHook()
     manifest = hook.read_manifest(bucket=DESTINATION, manifest_key=report.manifest_key, checksum=report.checksum)
     assert list(hook.iter_records(manifest)) == manifest.batches() == []
+
+
+def test_damaged_manifest_that_the_triggerer_found_is_read_once(cos):
+    report = put_report(cos, DESTINATION, BODY, changes={"listObjectCount": "9" * 20})
+    cos.fault(method="GET", key="manifest.json$", times=0)  # counts
+    cos.fault(method="GET", status=404, code="NoSuchKey")  # so that the triggerer has something to find
+    sensor = {"bucket": SOURCE, "destination_bucket": DESTINATION, "destination_prefix": "inv", "date": DATE}
+    with pytest.raises(COSInventoryCorruptReportError) as raised:
+        run_task(
+            lambda: COSInventorySensor(
+                task_id="wait", inventory_id="mine", poke_interval=0.01, timeout=3600, deferrable=True, **sensor
+            ),
+            make_context(),
+        )
+    refused(raised.value, report, "listObjectCount is")
+    # Once for its MD5 in the triggerer, once on the worker.
+    assert cos.faults()[0]["seen"] == 2
