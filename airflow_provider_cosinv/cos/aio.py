@@ -130,13 +130,14 @@ class AsyncCOSClient:
 
         return await self._retrying(attempt)
 
-    async def digest_object(self, bucket: str, key: str, *, max_bytes: int) -> ObjectDigest:
+    async def digest_object(self, bucket: str, key: str, *, max_bytes: int, keep: bool = False) -> ObjectDigest:
         """
         Return the MD5 of a whole object as it is stored, in bounded memory (436/7753).
 
         Needs ``name/cos:GetObject``.
 
         :param max_bytes: that are read at most
+        :param keep: return the object, too, in pieces: to join or copy a large one would hold up the event loop
         :raises COSInventoryRequestError: where the object is longer
         """
         request = COSRequest(operation=operations.GET_OBJECT, bucket=bucket, key=key)
@@ -144,12 +145,21 @@ class AsyncCOSClient:
         async def attempt() -> ObjectDigest:
             md5 = hashlib.md5(usedforsecurity=False)
             size = 0
+            kept: list[bytes] = []
+            last = bytearray()
             async with self._open(request, max_bytes) as (answer, response):
                 check_whole(answer, request)
                 async for piece in self._pieces(request, answer, response, max_bytes):
                     md5.update(piece)
                     size += len(piece)
-            return ObjectDigest(md5_hex=md5.hexdigest(), size=size, info=object_info(answer))
+                    if keep:
+                        last += piece
+                    # Not each as it came: those of a slow sender have a few bytes.
+                    if len(last) >= _PIECE:
+                        kept.append(bytes(last))
+                        last.clear()
+            kept.append(bytes(last))
+            return ObjectDigest(md5_hex=md5.hexdigest(), size=size, info=object_info(answer), pieces=tuple(kept))
 
         return await self._retrying(attempt)
 

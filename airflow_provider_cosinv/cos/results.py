@@ -69,11 +69,13 @@ class ObjectDigest:
 
     :param md5_hex: 32 lower-case digits, computed from the bytes, not taken from the ETag
     :param size: bytes read
+    :param pieces: the object itself, if the caller wants to keep it: no piece is long
     """
 
     md5_hex: str
     size: int
     info: ObjectInfo
+    pieces: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from airflow_provider_cosinv.exceptions import COSInventoryError, shown
@@ -128,12 +128,17 @@ def describe_duration(seconds: float) -> str:
     return " ".join(shown) or "0 s"
 
 
-def describe_manifest(manifest: Manifest) -> str:
-    """Return the counts of a report in one line of log; what is billed is the number of objects listed."""
+def describe_manifest(manifest: Manifest, *, stored: Collection[int] | None = None) -> str:
+    """
+    Return the counts of a report in one line of log; what is billed is the number of objects listed.
+
+    :param stored: sizes of the data files, if the manifest was read without them
+    """
+    sizes = [file.size for file in manifest.files] if stored is None else stored
     return (
         f"{shown(f'cos://{manifest.bucket}/{manifest.manifest_key}')}: {_count(manifest.matched_objects)} objects of "
         f"{_count(manifest.matched_bytes)} bytes, out of {_count(manifest.listed_objects)} listed (the number that is "
-        f"billed); data files: {len(manifest.files)}, of {sum(file.size for file in manifest.files):,} bytes"
+        f"billed); data files: {len(sizes)}, of {sum(sizes):,} bytes"
     )
 
 

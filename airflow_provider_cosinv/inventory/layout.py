@@ -67,6 +67,17 @@ def report_dates(earliest: datetime, latest: datetime) -> tuple[str, ...]:
     return tuple(sorted(set(days)))
 
 
+def latest_date(now: datetime) -> str:
+    """
+    Return the latest date that a report can carry: tomorrow in the easternmost zone of those that COS may mean.
+
+    A day more than today, for a clock that is behind.
+
+    :param now: aware
+    """
+    return max(f"{now.astimezone(zone) + timedelta(days=1):%Y%m%d}" for zone in REPORT_TIMEZONES)
+
+
 def is_date(text: str) -> bool:
     """Whether a text is a report date, ``YYYYMMDD``."""
     try:

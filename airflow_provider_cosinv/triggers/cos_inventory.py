@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+import traceback
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryPermissionError,
     COSInventoryThrottledError,
     COSInventoryTransientError,
+    encodable,
 )
 from airflow_provider_cosinv.hooks.connection import looking_up, read_connection
 from airflow_provider_cosinv.hooks.progress import StateLog
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
 
 # Seconds for a look that begins shortly before the deadline, or at it.
 _LAST_LOOK = 30.0
+# The last frames of a traceback.
+_FRAMES = -8
 
 
 class COSInventoryTrigger(BaseTrigger):
@@ -100,14 +105,31 @@ class COSInventoryTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event; see :func:`airflow_provider_cosinv.hooks.wait.manifest_of`."""
+        """Yield one event, which Airflow can encode; see :func:`airflow_provider_cosinv.hooks.wait.manifest_of`."""
+        yield TriggerEvent(await self._outcome())  # type: ignore[no-untyped-call]  # Airflow's
+
+    async def _outcome(self) -> dict[str, Any]:
+        """Return the payload of the event, whatever happens: an error that escapes ends the task without its text."""
         try:
             sighting = await self._wait()
-        except COSInventoryError as error:
-            event = {"outcome": "error", **error.as_dict()}
-        else:
-            event = {"outcome": "found", "manifest_key": sighting.manifest_key, "checksum": sighting.checksum}
-        yield TriggerEvent({**event, "job": self.job, "deadline": self.deadline})  # type: ignore[no-untyped-call]  # Airflow's
+            found = {"outcome": "found", "manifest_key": sighting.manifest_key, "checksum": sighting.checksum}
+            if encodable(found) == found:
+                return self._handed_back(found)
+            error = COSInventoryError("The key of the report cannot be handed over.", key=sighting.manifest_key)
+        except COSInventoryError as raised:
+            error = raised
+        except Exception as bug:  # noqa: BLE001  the last line of defence
+            with suppress(Exception):
+                self.log.error("Waiting failed: %s", encodable(describe_bug(bug)))  # noqa: TRY400  without its text
+            error = COSInventoryError(
+                f"Waiting failed in the triggerer ({type(bug).__name__}).",
+                hint="This is a bug: report it, with the triggerer's log.",
+            )
+        return self._handed_back({"outcome": "error", **error.as_dict()})
+
+    def _handed_back(self, event: dict[str, Any]) -> dict[str, Any]:
+        handed_back: dict[str, Any] = encodable({**event, "job": self.job, "deadline": self.deadline})
+        return handed_back
 
     async def _wait(self) -> Sighting:
         search = ReportSearch.from_dict(self.search)
@@ -215,20 +237,38 @@ _imported: dict[str, ModuleType] = {}
 
 async def fetch(client: AsyncCOSClient, wanted: Wanted) -> Found | None:
     """Read what a look wants to."""
+    return (await fetch_pieces(client, wanted, keep=False))[0]
+
+
+async def fetch_pieces(
+    client: AsyncCOSClient, wanted: Wanted, *, keep: bool = True
+) -> tuple[Found | None, tuple[bytes, ...]]:
+    """Read what a look wants to; return it with the pieces of an object that is too large to be held as a whole."""
+    pieces: tuple[bytes, ...] = ()
     try:
         if wanted.digest_only:
-            digest = await client.digest_object(wanted.bucket, wanted.key, max_bytes=wanted.max_bytes)
-            body, md5, info = b"", digest.md5_hex, digest.info
+            digest = await client.digest_object(wanted.bucket, wanted.key, max_bytes=wanted.max_bytes, keep=keep)
+            body, md5, info, pieces = b"", digest.md5_hex, digest.info, digest.pieces
         else:
             content = await client.get_object(wanted.bucket, wanted.key, max_bytes=wanted.max_bytes)
             body, md5, info = content.body, "", content.info
     except COSInventoryNotFoundError as error:
         check_absent(error)
-        return None
-    return Found(
+        return None, ()
+    found = Found(
         body=body,
         md5=md5,
         last_modified=info.last_modified,
         server_time=info.server_time,
         content_encoding=info.content_encoding,
     )
+    return found, pieces
+
+
+def describe_bug(error: Exception) -> str:
+    """
+    Return the kind of an error that nobody expected, and where it was raised.
+
+    Without its text, and without those of its causes: other libraries write passwords of proxies into them.
+    """
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__, _FRAMES))}"

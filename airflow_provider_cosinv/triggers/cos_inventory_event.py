@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from array import array
 from collections.abc import AsyncIterator
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
@@ -15,23 +16,39 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryCorruptReportError,
     COSInventoryError,
     COSInventoryRequestError,
+    encodable,
 )
 from airflow_provider_cosinv.hooks.progress import describe_manifest
 from airflow_provider_cosinv.hooks.report import is_unreadable
 from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, about_report
 from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
-from airflow_provider_cosinv.inventory.layout import is_date, report_prefixes
-from airflow_provider_cosinv.inventory.manifest import Manifest, parse_manifest
-from airflow_provider_cosinv.inventory.search import MANIFEST_MAX_BYTES, ReportSearch, look
+from airflow_provider_cosinv.inventory.checksum import parse_checksum
+from airflow_provider_cosinv.inventory.layout import is_date, latest_date, report_prefixes
+from airflow_provider_cosinv.inventory.manifest import Manifest
+from airflow_provider_cosinv.inventory.manifest_json import ManifestReader
+from airflow_provider_cosinv.inventory.search import ReportSearch, look
 from airflow_provider_cosinv.inventory.watermark import REMEMBERED, Watermark
-from airflow_provider_cosinv.triggers.cos_inventory import connection_settings, fetch, import_aio
+from airflow_provider_cosinv.triggers.cos_inventory import connection_settings, describe_bug, fetch_pieces, import_aio
 from airflow_provider_cosinv.triggers.watermark import WatermarkVariable
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.aio import AsyncCOSClient
 
+# Seconds.
+_LONGEST_INTERVAL = 24 * 60 * 60.0
 # Seconds after which Airflow has stored an event: the triggerer hands events over once a second.
 _UNTIL_STORED = 10.0
+
+
+class _Report(NamedTuple):
+    """A report that is there: its manifest without the data files, and their sizes."""
+
+    manifest: Manifest
+    stored: array[int]
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 class COSInventoryEventTrigger(BaseEventTrigger):
@@ -97,6 +114,11 @@ class COSInventoryEventTrigger(BaseEventTrigger):
         self.watermark = watermark
         self._announced: set[str] = set()
         self._passed_over: set[str] = set()
+        # MD5 of a manifest that cannot be read, by date.
+        self._damaged: dict[str, str] = {}
+        self._failure = ""
+        # A watermark that cannot be, and the one that is used instead.
+        self._poisoned: tuple[Watermark, Watermark] | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments; Airflow takes watchers that are equal in both for one."""
@@ -127,55 +149,93 @@ class COSInventoryEventTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each new report, oldest first."""
+        while True:
+            events: dict[str, dict[str, Any]] = {}
+            try:
+                events = await self._poll()
+                self._failure = ""
+            except COSInventoryError as error:
+                # A request id is news each time.
+                self._failed(error.message, str(error))
+            except Exception as error:  # noqa: BLE001  Airflow would start a trigger that fails anew every second
+                self._failed(repr(type(error)), describe_bug(error))
+            for event in events.values():
+                yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's
+            self._announced.update(events)
+            await self._pause()
+
+    async def _poll(self) -> dict[str, dict[str, Any]]:
+        """Return the payload of an event for each new report, by date."""
         aio = await import_aio()
-        failure = ""
         async with aio.shared_session():
-            while True:
-                reports: dict[str, Manifest] = {}
-                try:
-                    watermark = await self._read()
-                    settings = await connection_settings(self.cos_conn_id, region=self.region)
-                    client = aio.AsyncCOSClient(settings=settings)
-                    reports = await self._new_reports(client, settings.region, watermark)
-                    failure = ""
-                except COSInventoryError as error:
-                    # Airflow would start a trigger that fails anew every second. A request id is news each time.
-                    if error.message != failure:
-                        failure = error.message
-                        self.log.warning("Inventory %s cannot be watched, trying again: %s", self.inventory_id, error)
-                for manifest in reports.values():
-                    self.log.info("Report ready: %s", describe_manifest(manifest))
-                    yield TriggerEvent(  # type: ignore[no-untyped-call]  # Airflow's
-                        about_report(manifest)
-                    )
-                self._announced.update(reports)
-                await asyncio.sleep(_UNTIL_STORED if self._announced else self.poke_interval)
+            watermark = await self._read()
+            settings = await connection_settings(self.cos_conn_id, region=self.region)
+            client = aio.AsyncCOSClient(settings=settings)
+            found = await self._new_reports(client, settings.region, watermark)
+        events = {}
+        for date, report in found.items():
+            about = about_report(report.manifest)
+            if encodable(about) != about:
+                self._pass_over(date, f"Airflow cannot carry what it says: {encodable(about)}")
+                continue
+            self.log.info("Report ready: %s", describe_manifest(report.manifest, stored=report.stored))
+            events[date] = about
+        return events
+
+    def _failed(self, failure: str, text: str) -> None:
+        if failure != self._failure:
+            self._failure = failure
+            self.log.warning("Inventory %s cannot be watched, trying again: %s", self.inventory_id, encodable(text))
+
+    async def _pause(self) -> None:
+        interval = self.poke_interval
+        # One that is no number is told when it is used; the pause must not end the watcher.
+        usable = isinstance(interval, (int, float)) and 0 <= interval < _LONGEST_INTERVAL
+        await asyncio.sleep(_UNTIL_STORED if self._announced else interval if usable else _LONGEST_INTERVAL)
 
     async def _read(self) -> Watermark | None:
         """Return the watermark, once it holds what was announced; None where there is none."""
-        watermark = await self._kept.read()
+        kept = await self._kept.read()
         # Where somebody has deleted it meanwhile, this look begins anew.
-        if watermark is not None and self._announced:
+        watermark = self._healed(kept) if kept else None
+        if watermark and self._announced:
             watermark = watermark.with_announced(self._announced)
             await self._kept.write(watermark)
         self._announced.clear()
         return watermark
 
+    def _healed(self, kept: Watermark) -> Watermark:
+        watermark = kept.healed(_now())
+        if watermark.floor == kept.floor:
+            return watermark
+        # It is written with the next report: a clock that is wrong for a while harms nothing. Till then it must not
+        # move with the day.
+        if self._poisoned is None or self._poisoned[0] != kept:
+            self._poisoned = (kept, watermark)
+            self.log.warning(
+                "Variable %s says that reports up to %s were announced, which is after today. Reports after %s are new "
+                "now; to have earlier ones announced, too, write an earlier floor into the Variable.",
+                self.variable,
+                kept.floor,
+                watermark.floor,
+            )
+        return self._poisoned[1]
+
     async def _new_reports(
         self, client: AsyncCOSClient, region: str, watermark: Watermark | None
-    ) -> dict[str, Manifest]:
+    ) -> dict[str, _Report]:
         """Return the reports that are there and were not announced, by date."""
         if watermark is None:
             watermark = await self._begin(client, region)
         folders = await self._folders(client, watermark.floor)
         dates = sorted(date for date in folders if watermark.is_new(date))
         reports = self._reports(client, region, folders, dates)
-        return {date: manifest async for date, manifest in reports if manifest is not None}
+        return {date: report async for date, report in reports if report is not None}
 
     async def _begin(self, client: AsyncCOSClient, region: str) -> Watermark:
         """Make the watermark: before the first event, so that none is fired where it cannot be kept."""
         if self.since:
-            watermark = Watermark.before(self.since)
+            watermark = Watermark.before(self.since, now=_now())
         else:
             folders = await self._folders(client, "")
             dates = sorted(folders)
@@ -190,65 +250,83 @@ class COSInventoryEventTrigger(BaseEventTrigger):
         """Return where reports after a date are or will be: the prefix of each date."""
         BucketName.parse(self.bucket)
         prefixes = report_prefixes(self.destination_prefix, self.bucket, check_inventory_id(self.inventory_id))
+        # Whoever may write to the bucket can make a folder of any date.
+        latest = latest_date(_now())
         found: dict[str, str] = {}
         for prefix in prefixes:
             # The data files lie beside the folders. Their names are hex digits: few begin as a year does, and with
             # the marker behind the last folder that is over even fewer are listed.
             marker = f"{prefix}/{floor}0" if floor else ""
             folders = await client.list_prefixes(
-                self._destination, prefix=f"{prefix}/20", marker=marker, wanted=lambda folder: is_date(_date_of(folder))
+                self._destination,
+                prefix=f"{prefix}/20",
+                marker=marker,
+                wanted=lambda folder: is_date(_date_of(folder)) and floor < _date_of(folder) <= latest,
             )
             for date in map(_date_of, folders):
-                if date > floor:
-                    found.setdefault(date, prefix)
+                found.setdefault(date, prefix)
         return found
 
     async def _reports(
         self, client: AsyncCOSClient, region: str, folders: dict[str, str], dates: list[str]
-    ) -> AsyncIterator[tuple[str, Manifest | None]]:
-        """Yield each date whose report is there, and its manifest: None where it cannot be read."""
+    ) -> AsyncIterator[tuple[str, _Report | None]]:
+        """Yield each date whose report is there, and the report: None where it cannot be read."""
         for date in dates:
             try:
-                manifest = await self._manifest(client, region, folders[date], date)
+                report = await self.read_report(client, region, folders[date], date)
             except COSInventoryCorruptReportError as error:
                 # COS may still write it anew: it is not there yet.
-                self._pass_over(date, error)
+                self._pass_over(date, str(error))
             except COSInventoryRequestError as error:
                 if not is_unreadable(error):
                     raise
-                self._pass_over(date, error)
+                self._pass_over(date, str(error))
                 yield date, None
             else:
-                if manifest is not None:
-                    yield date, manifest
+                if report is not None:
+                    yield date, report
 
-    async def _manifest(self, client: AsyncCOSClient, region: str, prefix: str, date: str) -> Manifest | None:
-        """Return the manifest of a date where the report is there and verified."""
+    async def read_report(self, client: AsyncCOSClient, region: str, prefix: str, date: str) -> _Report | None:
+        """
+        Return the report of a date if it is there and verified.
+
+        :raises COSInventoryCorruptReportError: if it is there and damaged; None for the same one from then on
+        """
         search = ReportSearch(bucket=self._destination, region=region, prefixes=(prefix,), dates=(date,))
         steps = look(search, grace=timedelta(seconds=GRACE_POLLS * self.poke_interval))
+        pieces: tuple[bytes, ...] = ()
         try:
             wanted = next(steps)
             while True:
-                wanted = steps.send(await fetch(client, wanted))
+                found, pieces = await fetch_pieces(client, wanted)
+                if found and not wanted.digest_only and self._is_damaged(date, found.body):
+                    return None
+                wanted = steps.send(found)
         except StopIteration as end:
             sighting = end.value
         if sighting.manifest_key is None or sighting.checksum is None:
             return None
-        content = await client.get_object(self._destination, sighting.manifest_key, max_bytes=MANIFEST_MAX_BYTES)
-        return await asyncio.to_thread(
-            parse_manifest,
-            content.body,
-            bucket=self._destination,
-            region=region,
-            key=sighting.manifest_key,
-            checksum=sighting.checksum,
-        )
+        reader = ManifestReader(bucket=self._destination, region=region, key=sighting.manifest_key)
+        stored = array("q")
+        try:
+            # Not on the loop, and piece by piece: other threads go on in between.
+            manifest = await asyncio.to_thread(
+                reader.read_head, pieces, sighting.checksum, each=lambda file: stored.append(file.size)
+            )
+        except COSInventoryCorruptReportError:
+            self._damaged[date] = sighting.checksum
+            raise
+        return _Report(manifest, stored)
 
-    def _pass_over(self, date: str, error: COSInventoryError) -> None:
+    def _is_damaged(self, date: str, checksum: bytes) -> bool:
+        """Whether a checksum is that of a manifest that was parsed before, in vain: it is not parsed again."""
+        return date in self._damaged and parse_checksum(checksum.decode("ascii", "replace")) == self._damaged[date]
+
+    def _pass_over(self, date: str, reason: str) -> None:
         # It must not keep later reports from being announced.
         if date not in self._passed_over:
             self._passed_over.add(date)
-            self.log.warning("The report of %s is passed over: %s", date, error)
+            self.log.warning("The report of %s is passed over: %s", date, encodable(reason))
 
     @property
     def _destination(self) -> str:

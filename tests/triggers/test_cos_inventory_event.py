@@ -30,7 +30,7 @@ def variables(supervisor, monkeypatch):
 
 @pytest.fixture
 def rule(cos):
-    """Sets the periodic inventory up and lets it deliver, so many days from now."""
+    """Sets the periodic inventory up and lets it deliver, so many days after the day before yesterday."""
     COSInventoryHook().put_rule(
         bucket=SOURCE,
         configuration=InventoryConfiguration(
@@ -41,7 +41,7 @@ def rule(cos):
     )
 
     def deliver(days):
-        cos.set_clock_offset(days * DAY)
+        cos.set_clock_offset((days - 2) * DAY)
         try:
             return cos.deliver_rule(SOURCE, "daily")["date"]
         finally:
