@@ -22,14 +22,20 @@ from benchmarks.waiting.emulator import running_emulator
 from benchmarks.waiting.figures import as_markdown, goals
 from benchmarks.waiting.ways import WAYS
 
+# A manifest of 100,000 data files.
+MEGABYTES = 17
 
-def measure(ways: Sequence[str], *, waits: int, interval: float, seconds: float) -> dict[str, Outcome]:
+
+def measure(
+    ways: Sequence[str], *, waits: int, interval: float, seconds: float, megabytes: int = MEGABYTES
+) -> dict[str, Outcome]:
     """
     Measure, one way after the other.
 
     :param waits: in one process
     :param interval: seconds between two polls of a wait
     :param seconds: that are measured
+    :param megabytes: MiB of each manifest that a watcher reads
     :raises RuntimeError: where a way fails
     """
     outcomes = {}
@@ -42,6 +48,7 @@ def measure(ways: Sequence[str], *, waits: int, interval: float, seconds: float)
                 seconds=seconds,
                 url=emulator["url"],
                 connection=emulator["connection"],
+                megabytes=megabytes,
             )
             print(f"Measuring {way}: {waits:,} waits, a poll every {interval:g} s.", file=sys.stderr, flush=True)
             outcomes[way] = _measure_apart(case)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.waiting.case import Load, Outcome
-from benchmarks.waiting.figures import as_markdown, goals
+from benchmarks.waiting.figures import KINDS, as_markdown, goals
 from benchmarks.waits import measure
 
 pytestmark = pytest.mark.integration
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def outcomes():
-    return measure(["triggers", "threads", "sleep"], waits=20, interval=0.5, seconds=1)
+    return measure(["triggers", "threads", "sleep"], waits=20, interval=0.5, seconds=1, megabytes=1)
 
 
 def test_each_way_polls_and_is_measured(outcomes):
@@ -26,6 +26,7 @@ def test_each_way_polls_and_is_measured(outcomes):
         assert outcome.held > 0
     assert outcomes["sleep"].steady.polls == 0
     assert 0 < outcomes["triggers"].signing < outcomes["triggers"].http
+    assert set(outcomes["triggers"].stands) == set(KINDS)
 
 
 def test_the_tables_have_a_row_for_each_way(outcomes):

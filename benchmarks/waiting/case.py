@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 DESTINATION = "inventorybucket-1250000000"
@@ -20,6 +20,7 @@ class Case:
     :param seconds: that are measured, after each wait has polled once
     :param url: of the emulator
     :param connection: Airflow's, to the emulator
+    :param megabytes: MiB of each manifest that a watcher reads
     """
 
     way: str
@@ -28,6 +29,7 @@ class Case:
     seconds: float
     url: str
     connection: dict[str, Any]
+    megabytes: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return the case as JSON-able data."""
@@ -84,6 +86,7 @@ class Outcome:
     :param held: bytes with all waits, at the end
     :param signing: microseconds of CPU for one signature; None where the SDK signs
     :param http: microseconds of CPU for one signed request with nothing around it; None likewise
+    :param stands: seconds for which the loop stood still at most while a watcher read a manifest, by its kind
     """
 
     steady: Load
@@ -92,6 +95,7 @@ class Outcome:
     held: int
     signing: float | None = None
     http: float | None = None
+    stands: dict[str, float] = field(default_factory=dict)
 
     @property
     def mib(self) -> float:

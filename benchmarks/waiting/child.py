@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.waiting.case import Case, Load, Outcome
+from benchmarks.waiting.foreign import measure_foreign
 from benchmarks.waiting.parts import http_microseconds, signing_microseconds
 from benchmarks.waiting.ways import WAYS
 
@@ -95,8 +96,10 @@ async def measure(case: Case) -> Outcome:
     way = WAYS[case.way](case)
     await way.warm_up()
     signing = http = None
+    stands: dict[str, float] = {}
     if case.way == "triggers":
         signing, http = signing_microseconds(case), await http_microseconds(case)
+        stands = await measure_foreign(case.megabytes)
     bare = resident_bytes()
     meter = Meter(case)
     watcher = asyncio.create_task(meter.watch())
@@ -117,7 +120,7 @@ async def measure(case: Case) -> Outcome:
         for wait in waits:
             if wait.done():
                 wait.result()
-        return Outcome(steady=steady, herd=herd, bare=bare, held=held, signing=signing, http=http)
+        return Outcome(steady=steady, herd=herd, bare=bare, held=held, signing=signing, http=http, stands=stands)
     finally:
         for task in (*waits, watcher):
             task.cancel()
