@@ -62,7 +62,7 @@ class PartOrigin:
         try:
             data = json.loads(text)
             origin = cls(**{**data, "files": tuple(data["files"])})
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
         texts = (origin.bucket, origin.source_bucket, origin.manifest_key, origin.checksum, *origin.files)
         numbers = (origin.report_files, origin.matched_objects or 0, origin.listed_objects or 0)

@@ -17,6 +17,7 @@ _NESTED = re.compile(r"(?:MAP|STRUCT|UNION)\(.*|.*\]|JSON")
 _ISO = "%Y-%m-%dT%H:%M:%S.%f+00:00"
 # Airflow takes no other whole number from a task.
 _LEAST, _MOST = -(2**63), 2**64 - 1
+_MOST_DIGITS = 20
 
 
 def reading(name: str, kind: str) -> str:
@@ -46,12 +47,21 @@ def jsonable(value: Any, kind: str) -> Any:
     if value is None:
         return None
     if _NESTED.fullmatch(kind):
-        return json.loads(value, parse_constant=str, parse_int=lambda digits: whole(int(digits)), parse_float=_exactly)
+        try:
+            return json.loads(value, parse_constant=str, parse_int=_whole_of, parse_float=_exactly)
+        except RecursionError:
+            # Nested more deeply than Python reads; no less is told.
+            return value
     if kind.startswith("DECIMAL"):
         return _exactly(value)
     if isinstance(value, float) and not math.isfinite(value):
         return json.dumps(value)
     return whole(value) if type(value) is int else value
+
+
+def _whole_of(digits: str) -> int | str:
+    # Python refuses to read thousands of digits.
+    return digits if len(digits) > _MOST_DIGITS else whole(int(digits))
 
 
 def whole(number: int) -> int | str:

@@ -142,7 +142,7 @@ def _decoded(value: Any, parameter: str) -> Any:
         return None
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise COSInventoryConfigurationError(
             f"{value!r} is text, but no JSON.",
             parameter=parameter,

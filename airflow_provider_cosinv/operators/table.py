@@ -147,7 +147,7 @@ def rendered(value: Any, parameter: str) -> Any:
         return text or None
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise COSInventoryConfigurationError(
             f"{parameter} is text, but no JSON.",
             parameter=parameter,

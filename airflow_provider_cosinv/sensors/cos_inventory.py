@@ -137,7 +137,7 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
             return None
         try:
             data = json.loads(self.job) if isinstance(self.job, str) else self.job
-        except ValueError:
+        except (ValueError, RecursionError):
             raise COSInventoryConfigurationError(
                 "job is text, but no JSON.",
                 parameter="job",

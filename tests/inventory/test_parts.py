@@ -142,7 +142,11 @@ def test_parquet_of_another_kind_is_no_part(engine: Engine, tmp_path: Path) -> N
     assert str(path) in refusal(PartsTable(engine=engine, paths=[str(path)])).message
 
 
-@pytest.mark.parametrize("text", ["no json", "[]", "{}", '{"files": 5}', '{"files": ["a"], "bucket": 5}'])
+@pytest.mark.parametrize(
+    "text",
+    ["no json", "[]", "{}", '{"files": 5}', '{"files": ["a"], "bucket": 5}', "[" * 100_000, "9" * 5000],
+    ids=lambda text: text[:20],
+)
 def test_metadata_that_nobody_wrote_is_no_origin(engine: Engine, tmp_path: Path, text: str) -> None:
     path = tmp_path / "odd.parquet"
     engine.run(f"COPY (SELECT 1 AS a) TO '{path}' (FORMAT parquet, KV_METADATA {{cos_inventory: '{text}'}})")
