@@ -39,14 +39,14 @@ PARAMETERS = {
     COSInventoryEventTrigger: "bucket inventory_id destination_bucket destination_prefix region cos_conn_id "
     "poke_interval since watermark",
     COSInventoryToParquetOperator: f"manifest batch destination {ENGINE}",
-    COSInventoryQueryOperator: "sql query query_arguments manifest batch parts destination format max_rows "
-    f"allow_partial {ENGINE}",
+    COSInventoryQueryOperator: "sql query query_arguments parameters manifest batch parts destination format "
+    f"max_rows allow_partial allow_external_access {ENGINE}",
     COSInventoryDiffOperator: f"previous current destination format {ENGINE} multiple_outputs",
-    COSInventorySelectionOperator: "where inventory_id manifest parts destination_bucket destination_prefix date "
-    f"columns {ENGINE} multiple_outputs",
+    COSInventorySelectionOperator: "where parameters inventory_id manifest parts destination_bucket "
+    f"destination_prefix date columns allow_external_access {ENGINE} multiple_outputs",
 }
 PLAIN = {"durable", "wait_for_completion", "deferrable", "poll_interval", "timeout", "multiple_outputs", "monthly_date"}
-PLAIN |= {"is_enabled", "on_duplicate", "preflight", "max_rows", "allow_partial"}
+PLAIN |= {"is_enabled", "on_duplicate", "preflight", "max_rows", "allow_partial", "allow_external_access"}
 PLAIN |= {"memory_limit", "threads", "temp_directory"}
 
 

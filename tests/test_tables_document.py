@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import re
 import runpy
@@ -10,6 +11,7 @@ from copy import deepcopy
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 from airflow.sdk import DAG, task
@@ -26,6 +28,7 @@ from airflow_provider_cosinv.operators.cos_inventory_selection import COSInvento
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 from tests.conftest import DESTINATION, SOURCE
 from tests.docs.blocks import SNIPPETS, runs
+from tests.inventory.tables import opened
 from tests.support.reports import take_report
 from tests.support.tasks import make_context, run_task
 
@@ -72,6 +75,13 @@ class TestTheDocumentOfTables:
 
         assert counted == [{"objects": 3}]
         assert sorted(row["Key"] for row in oldest) == ["logs/2026/a+b.gz", "readme.txt", "图片/一 二.jpg"]
+
+    @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+    def test_no_value_of_the_csv_for_people_is_a_formula(self, begin):
+        sql = (SNIPPETS / "tables" / "spreadsheet.sql").read_text()
+        body = gzip.compress(f"1,b,{quote(begin)}cmd(),1\n1,b,a{quote(begin)},1\n".encode())
+        with opened([body], rows=2) as table:
+            assert [row["Key"] for row in table.fetch(sql, max_rows=9).rows] == [f"'{begin}cmd()", f"a{begin}"]
 
     @pytest.mark.parametrize("days", [0, 7])
     def test_a_week_is_compared_with_the_one_before_or_with_nothing(self, cos, days):

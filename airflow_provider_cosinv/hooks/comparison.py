@@ -11,11 +11,11 @@ from airflow_provider_cosinv.exceptions import shown
 from airflow_provider_cosinv.hooks.lineage import Place, was_read, was_written
 from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
 from airflow_provider_cosinv.hooks.source import ManifestLike, Parts, PartsSource, ReportSource, naming
-from airflow_provider_cosinv.hooks.table import make_readable, report_table
+from airflow_provider_cosinv.hooks.table import open_engine_over, report_table
 from airflow_provider_cosinv.inventory.diff import DiffSide, DiffTable
 from airflow_provider_cosinv.inventory.diff_reports import ComparedReport, check_alike
 from airflow_provider_cosinv.inventory.diff_sql import Comparison
-from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
+from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.inventory.manifest import Manifest
 from airflow_provider_cosinv.inventory.parts import PartsTable
 from airflow_provider_cosinv.inventory.relation import Relation
@@ -69,9 +69,8 @@ def compare(
     earlier = None if previous is None else source_of(previous, "previous")
     sources = (later,) if earlier is None else (earlier, later)
     result = result_file(destination, format, lambda: hook.client_for(later), sources=sources)
-    with open_engine(settings or EngineSettings()) as engine:
-        paths = [path for source in sources if isinstance(source, PartsSource) for path in source.paths]
-        source_error = make_readable(engine, hook.get_conn, paths)
+    paths = [path for source in sources if isinstance(source, PartsSource) for path in source.paths]
+    with open_engine_over(hook.get_conn, paths, settings or EngineSettings()) as (engine, source_error):
 
         def side(source: ReportSource | PartsSource, parameter: str) -> _Side:
             if isinstance(source, ReportSource):

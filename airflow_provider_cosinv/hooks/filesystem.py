@@ -25,7 +25,7 @@ from __future__ import annotations
 import io
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
 from airflow_provider_cosinv.cos.session import POOL_SIZE
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryRequestError
+from airflow_provider_cosinv.inventory.sql_errors import INPUTS_ONLY
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.client import COSClient
@@ -55,15 +56,18 @@ class COSFileSystem(AbstractFileSystem):  # type: ignore[misc]
     the filesystem is in use is an error.
 
     :param client: of the objects' region
+    :param inputs: the paths that may be read, exactly as they are written here: DuckDB 1.5 takes ``cos://a/../b`` for
+        ``cos://b``. None is every path
     """
 
     protocol = "cos"
     # Another client has other credentials: no instance is kept for all.
     cachable = False
 
-    def __init__(self, *, client: COSClient) -> None:
+    def __init__(self, *, client: COSClient, inputs: Iterable[str] | None = None) -> None:
         super().__init__()
         self._client = client
+        self._inputs = None if inputs is None else frozenset(map(self._strip_protocol, inputs))
         self._lock = threading.Lock()
         # More requests at once would open connections that are not kept.
         self._slots = threading.Semaphore(POOL_SIZE)
@@ -140,6 +144,10 @@ class COSFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     def _find(self, path: str) -> _Object:
         name = self._strip_protocol(path)
+        if self._inputs is not None and name not in self._inputs:
+            raise COSInventoryConfigurationError(
+                f"SQL may not read {self.unstrip_protocol(name)}.", parameter="sql", hint=INPUTS_ONLY
+            )
         with self._lock:
             found = self._objects.get(name)
             if found is None:

@@ -29,10 +29,18 @@ class Question:
     :param sql: one SELECT
     :param query: name of a ready-made query
     :param arguments: of the ready-made query
+    :param parameters: values for each ``$name`` in the SQL
     :raises COSInventoryConfigurationError: where neither or both are given
     """
 
-    def __init__(self, *, sql: str | None, query: str | None, arguments: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        *,
+        sql: str | None,
+        query: str | None,
+        arguments: Mapping[str, Any] | None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
         if bool(sql) == bool(query):
             raise COSInventoryConfigurationError(
                 "Both sql and query are given." if sql else "Neither sql nor query is given.",
@@ -43,11 +51,18 @@ class Question:
             raise COSInventoryConfigurationError(
                 "query_arguments are given beside sql.",
                 parameter="query_arguments",
-                hint="They are of a ready-made query; write values into the SQL, which is templated.",
+                hint="They are of a ready-made query. Give the values of SQL in parameters: it reads them as $name.",
+            )
+        if query and parameters:
+            raise COSInventoryConfigurationError(
+                "parameters are given beside query.",
+                parameter="parameters",
+                hint="They are values for sql. Give those of a ready-made query in query_arguments.",
             )
         self._sql = sql
         self._query = query
         self._arguments = arguments
+        self.parameters = parameters
 
     def sql_for(self, table: Relation) -> str:
         """Return the SQL, for the columns that the table has."""
@@ -81,10 +96,10 @@ def answer(
     with open_source(hook, source, settings=settings, allow_partial=allow_partial) as table:
         sql = question.sql_for(table)
         if result is None:
-            rows = table.fetch(sql, max_rows=max_rows).rows
+            rows = table.fetch(sql, max_rows=max_rows, parameters=question.parameters).rows
             hook.log.info("%d rows returned in %.1f s", len(rows), watch.seconds)
             return rows
-        written = result.save(table, sql)
+        written = result.save(table, sql, parameters=question.parameters)
     was_written(hook, Place.of_file(written["path"]))
     hook.log.info(
         "%d rows written to %s (%d bytes) in %.1f s",

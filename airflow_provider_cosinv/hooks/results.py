@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,15 +61,17 @@ class ResultFile:
         check_replaces_no_source(self.location, self.sources)
         check_writable(self.location, self.client)
 
-    def save(self, relation: Relation, sql: str) -> dict[str, Any]:
+    def save(self, relation: Relation, sql: str, *, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """
         Write the rows of a query, and publish them once all that was read is verified.
 
         :param sql: one SELECT
+        :param parameters: values for each ``$name`` in the SQL
         :return: ``path``, ``rows``, and ``bytes`` of the file
         """
         made = relation.engine.folder / "result"
-        return self.publish(made, rows=relation.save(sql, made, options=self.options))
+        rows = relation.save(sql, made, options=self.options, parameters=parameters)
+        return self.publish(made, rows=rows)
 
     def publish(self, made: Path, *, rows: int) -> dict[str, Any]:
         """

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -38,6 +38,7 @@ def write_selection(
     destination_prefix: str | None,
     date: str | None,
     columns: Sequence[str] | None,
+    parameters: Mapping[str, Any] | None,
     settings: EngineSettings | None,
 ) -> dict[str, Any]:
     """Write a selection as an inventory; see :meth:`TableCalls.write_selection`."""
@@ -58,7 +59,9 @@ def write_selection(
             check_writable(ResultLocation(place.bucket, MANIFEST_NAME), lambda: client)
         folder = table.engine.folder / "selection"
         with naming("where", instead_of="sql"):
-            written = write_inventory(table, where, folder, report=report, place=place, columns=columns)
+            written = write_inventory(
+                table, where, folder, report=report, place=place, columns=columns, parameters=parameters
+            )
         for path, key in written.files:
             with naming(_PARAMETER):
                 publish(path, ResultLocation(place.bucket, key), lambda: client)

@@ -36,8 +36,7 @@ def open_parts(
     client: Callable[[], COSClient], paths: Sequence[str], settings: EngineSettings, *, allow_partial: bool
 ) -> Iterator[PartsTable]:
     """Open Parquet parts as a table; see :meth:`COSInventoryHook.open_parts`."""
-    with open_engine(settings) as engine:
-        source_error = make_readable(engine, client, paths)
+    with open_engine_over(client, paths, settings) as (engine, source_error):
         yield PartsTable(engine=engine, paths=paths, allow_partial=allow_partial, source_error=source_error)
 
 
@@ -59,24 +58,27 @@ def report_table(
     return ReportTable(engine=engine, report=report, files=files, open_file=stored_bytes)
 
 
-def make_readable(
-    engine: Engine, client: Callable[[], COSClient], paths: Iterable[str]
-) -> Callable[[], Exception | None]:
+@contextmanager
+def open_engine_over(
+    client: Callable[[], COSClient], paths: Sequence[str], settings: EngineSettings
+) -> Iterator[tuple[Engine, Callable[[], Exception | None]]]:
     """
-    Let DuckDB read Parquet on COS, by ranges.
+    Start DuckDB over Parquet, on COS or local. What lies on COS is read by ranges.
 
-    :param engine: whose connection reads; once for each
-    :param client: makes the client of COS, where a path needs one
-    :param paths: ``cos://bucket/key`` or local ones, all that will be read
-    :return: tells, after DuckDB failed, whether a path could not be read, and why
+    :param client: makes the client of COS, if a path needs one
+    :param paths: ``cos://bucket/key`` or local ones: SQL can read these and, unless the settings allow it, no others
+    :param settings: of DuckDB
+    :return: a context manager of the engine, and of a function that tells, after DuckDB failed, whether a path could
+        not be read, and why
     """
     if not any(path.startswith("cos://") for path in paths):
-        return lambda: None
+        with open_engine(settings, inputs=paths) as engine:
+            yield engine, lambda: None
+        return
     # fsspec, and with it DuckDB, comes with the extra.
     from airflow_provider_cosinv.hooks.filesystem import COSFileSystem
 
-    filesystem = COSFileSystem(client=client())
-    engine.connection.register_filesystem(filesystem)
+    filesystem = COSFileSystem(client=client(), inputs=None if settings.allow_external_access else paths)
 
     def source_error() -> Exception | None:
         # It is why this statement failed, and not why the next one will.
@@ -86,4 +88,5 @@ def make_readable(
         # The task's time is over, or somebody stopped it: that is no failed query.
         raise error
 
-    return source_error
+    with open_engine(settings, inputs=paths, filesystem=filesystem) as engine:
+        yield engine, source_error

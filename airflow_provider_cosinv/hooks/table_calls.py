@@ -64,7 +64,7 @@ class TableCalls(BaseHook):
 
         :param manifest: the output of a COSInventorySensor, or a :class:`Manifest`
         :param files: a part of the manifest's files, such as one batch; default: all
-        :param settings: memory, threads and temporary folder
+        :param settings: memory, threads, temporary folder, and whether SQL may read more than its inputs
         :return: a context manager of the table
         :raises COSInventoryConfigurationError: where the extra is missing, or a setting is wrong
         """
@@ -80,7 +80,7 @@ class TableCalls(BaseHook):
 
         :param parts: what :meth:`to_parquet` returned, of all batches, or the paths of it: ``cos://bucket/key``, in the
             hook's region, or local
-        :param settings: memory, threads and temporary folder
+        :param settings: memory, threads, temporary folder, and whether SQL may read more than its inputs
         :param allow_partial: take some parts of a report, too; else one that is missing is an error
         :return: a context manager of the table
         :raises COSInventoryConfigurationError: where the extra is missing, or a setting is wrong
@@ -121,6 +121,7 @@ class TableCalls(BaseHook):
         sql: str | None = None,
         query: str | None = None,
         query_arguments: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
         manifest: ManifestLike | None = None,
         batch: Batch | None = None,
         parts: Parts | None = None,
@@ -136,6 +137,7 @@ class TableCalls(BaseHook):
         :param sql: one SELECT over the table ``inventory``; or else
         :param query: the name of a ready-made query, :data:`~airflow_provider_cosinv.inventory.queries.READY_QUERIES`
         :param query_arguments: of the ready-made query
+        :param parameters: with ``sql``: values for each ``$name`` in it, bound
         :param manifest: the output of a COSInventorySensor, or a :class:`Manifest`; or else
         :param batch: with ``manifest``: some of its data files
         :param parts: what :meth:`to_parquet` returned, of all batches, or the paths of it
@@ -144,7 +146,7 @@ class TableCalls(BaseHook):
         :param max_rows: that may be returned; more are an error, and so are values of more than 16 MiB. What is
             written has no limit
         :param allow_partial: take some parts of a report, too; else one that is missing is an error
-        :param settings: memory, threads and temporary folder
+        :param settings: memory, threads, temporary folder, and whether SQL may read more than its inputs
         :return: the rows, JSON-able; or, where they are written, ``path``, ``rows`` and ``bytes``
         :raises COSInventoryConfigurationError: where the extra is missing, a value or the SQL is wrong, or there are
             more rows
@@ -153,7 +155,7 @@ class TableCalls(BaseHook):
         """
         return answer(
             self,
-            Question(sql=sql, query=query, arguments=query_arguments),
+            Question(sql=sql, query=query, arguments=query_arguments, parameters=parameters),
             one_source(manifest, batch, parts),
             destination=destination,
             format=format,
@@ -197,6 +199,7 @@ class TableCalls(BaseHook):
         self,
         *,
         where: str,
+        parameters: Mapping[str, Any] | None = None,
         inventory_id: str,
         manifest: ManifestLike | None = None,
         parts: Parts | None = None,
@@ -214,6 +217,7 @@ class TableCalls(BaseHook):
 
         :param where: a condition in SQL over the columns, true for the objects that are selected; one over an empty
             field is unknown, and selects nothing. It may ask the table ``inventory``
+        :param parameters: values for each ``$name`` in the condition, bound
         :param inventory_id: of the new inventory; who writes the same id and date again replaces it
         :param manifest: the output of a COSInventorySensor, or a :class:`Manifest`; or else
         :param parts: what :meth:`to_parquet` returned, of all batches, or the paths of it; the report's manifest must
@@ -222,7 +226,7 @@ class TableCalls(BaseHook):
         :param destination_prefix: of the keys; default: none
         :param date: of the new inventory, ``YYYYMMDD``; default: today in UTC
         :param columns: of the report, Appid, Bucket, Key and VersionId among them; default: all
-        :param settings: memory, threads and temporary folder
+        :param settings: memory, threads, temporary folder, and whether SQL may read more than its inputs
         :return: the manifest of the new inventory, as a COSInventorySensor returns it, and ``delete_markers`` among its
             rows; None if the report has no column IsDeleteMarker
         :raises COSInventoryConfigurationError: where the extra is missing, or a value or the SQL is wrong
@@ -238,5 +242,6 @@ class TableCalls(BaseHook):
             destination_prefix=destination_prefix,
             date=date,
             columns=columns,
+            parameters=parameters,
             settings=settings,
         )

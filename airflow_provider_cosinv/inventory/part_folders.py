@@ -64,9 +64,6 @@ def with_folders(connection: DuckDBPyConnection, paths: Sequence[str], *, depth:
     known = sum(_rows(look) for (_, folders), look in looks.items() if folders is not None)
     if not known or known < _LEAST_KNOWN * _rows(pieces):
         return None
-    if any(path for path, _ in looks):
-        # A plan would read the footer of a part once for each look at it.
-        connection.execute("SET parquet_metadata_cache = true")
     selects = []
     for (path, folders), look in looks.items():
         value = prefix_of("Key", depth) if folders is None else literal(folders)

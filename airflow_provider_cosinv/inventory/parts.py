@@ -22,7 +22,7 @@ class PartsTable(Relation):
     """
     The Parquet parts of one report as a table.
 
-    :param engine: where it lives
+    :param engine: where it lives; the paths are among its inputs
     :param paths: of the parts: local ones, or URLs of a file system that DuckDB was given
     :param name: of the table
     :param allow_partial: take some parts of a report, too
@@ -117,7 +117,7 @@ class PartsTable(Relation):
         except duckdb.Error as error:
             # Not the part's fault, and another try may find it gone.
             may_go = isinstance(error, duckdb.IOException) and may_pass(str(error))
-            if may_go or isinstance(error, duckdb.OutOfMemoryException):
+            if may_go or isinstance(error, (duckdb.OutOfMemoryException, duckdb.PermissionException)):
                 with self.explained():
                     raise
             if source_error := self._source_error():

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,15 @@ from typing import Any, TypeAlias
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.sql import identifier, literal
-from airflow_provider_cosinv.inventory.sql_errors import no_room, of_a_file, positioned
+from airflow_provider_cosinv.inventory.sql_errors import (
+    check_functions,
+    confined,
+    is_confined,
+    no_room,
+    of_a_file,
+    positioned,
+)
+from airflow_provider_cosinv.inventory.sql_parameters import bind
 from airflow_provider_cosinv.inventory.values import jsonable, reading
 
 #: An operator of a plan or a profile, as DuckDB explains it in JSON, with its children.
@@ -101,29 +109,33 @@ class Relation(ABC):
         """Return why the rows cannot be read, where that is why DuckDB failed."""
         return None
 
-    def fetch(self, sql: str, *, max_rows: int) -> Rows:
+    def fetch(self, sql: str, *, max_rows: int, parameters: Mapping[str, Any] | None = None) -> Rows:
         """
         Return the rows of a query.
 
         :param sql: one SELECT; it sees the table
         :param max_rows: that are returned at most
+        :param parameters: values for each ``$name`` in the SQL, bound: no value becomes part of its text
         :raises COSInventoryConfigurationError: where the SQL is wrong, there are more rows, or their values have more
             than :data:`MAX_BYTES`
         :raises COSInventoryCorruptReportError: where what was read is not what the report says
         :raises COSInventoryTransientError: where the disk of the temporary folder is full
         """
-        plan = self._plan(sql)
+        plan = self._plan(sql, parameters)
         with self.explained():
             self._run(f"CREATE OR REPLACE TEMP TABLE cos_result AS FROM cos_query LIMIT {max_rows + 1}", plan)
         connection = self.engine.connection
-        described = self._described("cos_result")
-        readings = [reading(*column) for column in described]
-        try:
-            with self.explained(), self.engine.in_order():
-                self._check_size(readings, max_rows)
-                found = connection.execute(f"SELECT {', '.join(readings)} FROM cos_result").fetchall()
-        finally:
-            connection.execute("DROP TABLE cos_result")
+        with self.explained():
+            try:
+                described = self._described("cos_result")
+                # By place: a column may be called rowid, and the rows are in the order of the table's own.
+                names = [f"c{place}" for place, _ in enumerate(described)]
+                readings = [reading(name, kind) for name, (_, kind) in zip(names, described, strict=True)]
+                rows = f"cos_result AS result({', '.join(names)})"
+                self._check_size(readings, rows, max_rows)
+                found = connection.execute(f"SELECT {', '.join(readings)} FROM {rows} ORDER BY rowid").fetchall()
+            finally:
+                connection.execute("DROP TABLE cos_result")
         return Rows(
             columns=tuple(name for name, _ in described),
             rows=[
@@ -137,10 +149,10 @@ class Relation(ABC):
         columns = self.engine.connection.execute(f"DESCRIBE {table}").fetchall()
         return [(str(name), str(kind)) for name, kind, *_ in columns]
 
-    def _check_size(self, readings: list[str], max_rows: int) -> None:
+    def _check_size(self, readings: list[str], table: str, max_rows: int) -> None:
         """Refuse a result that is more than a task may return, before any of it is fetched: one row may be as much."""
         sizes = " + ".join(f"coalesce(sum(strlen({reading}::VARCHAR)), 0)" for reading in readings)
-        ((rows, size),) = self.engine.connection.execute(f"SELECT count(*), {sizes} FROM cos_result").fetchall()
+        ((rows, size),) = self.engine.connection.execute(f"SELECT count(*), {sizes} FROM {table}").fetchall()
         if rows > max_rows:
             raise COSInventoryConfigurationError(
                 f"The result has more than {max_rows} rows.",
@@ -154,9 +166,9 @@ class Relation(ABC):
                 hint="Select fewer or shorter values; or have the result written to a destination.",
             )
 
-    def save(self, sql: str, path: Path, *, options: str) -> int:
+    def save(self, sql: str, path: Path, *, options: str, parameters: Mapping[str, Any] | None = None) -> int:
         """
-        Write the rows of a query to a local file.
+        Write the rows of a query to a local file, which is there once it is whole.
 
         In Parquet a whole number of 128 bits, such as the sum of a column, is a BIGINT, also within a list, struct or
         map; one that does not fit in is an error.
@@ -164,26 +176,28 @@ class Relation(ABC):
         :param sql: one SELECT; it sees the table
         :param path: the file, which must not be there where it is not to be replaced
         :param options: of DuckDB's COPY, such as ``FORMAT parquet, COMPRESSION zstd``
+        :param parameters: values for each ``$name`` in the SQL, bound
         :return: rows
-        :raises COSInventoryConfigurationError: where the SQL is wrong
+        :raises COSInventoryConfigurationError: where the SQL is wrong, or no file can be made there
         :raises COSInventoryCorruptReportError: where what was read is not what the report says; the file is to be
             thrown away
-        :raises COSInventoryTransientError: where the disk of the temporary folder is full
+        :raises COSInventoryTransientError: where the disk of the temporary folder, or of the file, is full
         """
-        plan = self._plan(sql)
-        with self.explained():
+        plan = self._plan(sql, parameters)
+        with self.engine.writing(path) as made, self.explained():
             rows = self._narrowed() if "parquet" in options else "FROM cos_query"
-            answer = self._run(f"COPY ({rows}) TO {literal(str(path))} ({options})", plan)
+            answer = self._run(f"COPY ({rows}) TO {literal(str(made))} ({options})", plan)
         return int(answer[0][0])
 
-    def check(self, sql: str) -> None:
+    def check(self, sql: str, *, parameters: Mapping[str, Any] | None = None) -> None:
         """
         Find out whether a query can be run, before it is.
 
         :param sql: one SELECT; it sees the table
+        :param parameters: values for each ``$name`` in the SQL
         :raises COSInventoryConfigurationError: where it is wrong
         """
-        self._plan(sql)
+        self._plan(sql, parameters)
 
     def _narrowed(self) -> str:
         """Return SQL of the query, whose columns Parquet has types for."""
@@ -194,11 +208,12 @@ class Relation(ABC):
         ]
         return f"SELECT * REPLACE ({', '.join(narrowed)}) FROM cos_query" if narrowed else "FROM cos_query"
 
-    def _plan(self, sql: str) -> Plan:
+    def _plan(self, sql: str, parameters: Mapping[str, Any] | None) -> Plan:
         """Make the view ``cos_query`` of the one query in a text, and return its plan."""
         import duckdb
 
-        self._prepare()
+        with self.explained():
+            self._prepare()
         connection = self.engine.connection
         with self.explained(lines_before=0):
             statements = connection.extract_statements(sql)
@@ -207,13 +222,17 @@ class Relation(ABC):
             raise COSInventoryConfigurationError(
                 f"One SELECT is wanted, this is: {kinds or 'nothing'}.",
                 parameter="sql",
-                hint="Write one SELECT, and nothing else. PIVOT takes one where its values are named: ON ... IN (...).",
+                hint="Write one SELECT, and nothing else. PIVOT takes one where its values are named: ON ... IN (...). "
+                "To write the rows to a file, name a destination.",
             )
         with self.explained(lines_before=1):
-            connection.execute(_VIEW + sql)
+            connection.execute(_VIEW + bind(connection, sql, statements[0].named_parameters, parameters or {}))
         with self.explained():
             ((_, plan),) = connection.execute("EXPLAIN (FORMAT JSON) FROM cos_query").fetchall()
-        return {"children": json.loads(plan)}
+        explained = {"children": json.loads(plan)}
+        if self.engine.is_confined:
+            check_functions(explained)
+        return explained
 
     @contextmanager
     def explained(self, *, lines_before: int | None = None) -> Iterator[None]:
@@ -241,6 +260,8 @@ class Relation(ABC):
         except duckdb.Error as error:
             if source_error := self._source_error():
                 raise source_error from None
+            if is_confined(error):
+                raise confined(error) from None
             if isinstance(error, duckdb.IOException):
                 raise of_a_file(error, folder=self.engine.folder) from None
             text = positioned(str(error), lines_before=lines_before)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
@@ -93,6 +94,7 @@ def write_inventory(
     report: Manifest,
     place: InventoryPlace,
     columns: Sequence[str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
     rows_per_file: int = _ROWS_PER_FILE,
 ) -> WrittenInventory:
     """
@@ -110,6 +112,7 @@ def write_inventory(
     :param columns: of the report, that the inventory shall have; None is all. Without Appid, Bucket and Key nobody
         knows the objects, and without VersionId, where the report has it, COS Batch would act on the newest version
         in place of the selected one: these cannot be left out
+    :param parameters: values for each ``$name`` in the condition
     :param rows_per_file: of a data file, at most
     :raises COSInventoryConfigurationError: where a parameter is wrong
     :raises COSInventoryCorruptReportError: where what was read is not what the report says
@@ -133,12 +136,13 @@ def write_inventory(
     table = relation.with_fields()
     staged = [column.field_name if table else column.name for column in chosen]
     # By itself, so that no parenthesis too many makes another query of it.
-    relation.check(f"SELECT ({where}\n) FROM {identifier(relation.name)}")
+    relation.check(f"SELECT ({where}\n) FROM {identifier(relation.name)}", parameters=parameters)
     stage = relation.engine.new_file("selection.parquet")
     rows = relation.save(
         _stage_sql(relation, table or relation.name, where, staged, chosen),
         stage,
         options="FORMAT parquet, COMPRESSION zstd",
+        parameters=parameters,
     )
     folder.mkdir(parents=True, exist_ok=True)
     connection = relation.engine.connection

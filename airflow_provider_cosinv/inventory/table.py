@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -30,6 +31,8 @@ _Reading: TypeAlias = tuple[list[tuple[Any, ...]], int | None]
 
 _FEED = "cos_feed"
 _WITH_FIELDS = "inventory_as_written"
+# Options of COPY with which it keeps no order.
+_IN_NO_ORDER = re.compile(r"PARTITION_BY|PER_THREAD_OUTPUT|FILE_SIZE_BYTES|ROW_GROUPS_PER_FILE", re.IGNORECASE)
 
 
 class ReportTable(Relation):
@@ -64,15 +67,15 @@ class ReportTable(Relation):
         """The names of the columns, in order."""
         return tuple(column.name for column in self._columns)
 
-    def save(self, sql: str, path: Path, *, options: str) -> int:
+    def save(self, sql: str, path: Path, *, options: str, parameters: Mapping[str, Any] | None = None) -> int:
         """
         Write the rows of a query to a local file; those of each data file stay in their order, some at a time.
 
         COS lists a bucket in the order of its keys. Parquet that keeps it is smaller, and whoever looks for some keys
         reads a small part of it, as :class:`DiffTable` does. Otherwise as :meth:`Relation.save`.
         """
-        with self.engine.in_order():
-            return super().save(sql, path, options=options)
+        ordered = options if _IN_NO_ORDER.search(options) else f"{options}, PRESERVE_ORDER true"
+        return super().save(sql, path, options=ordered, parameters=parameters)
 
     def save_part(self, path: Path) -> int:
         """
@@ -148,7 +151,8 @@ class ReportTable(Relation):
         columns = ", ".join(identifier(column.name) for column in self._columns)
         fields = "".join(f", {identifier(column.field_name)}" for column in self._fields)
         table = _WITH_FIELDS if fields else "inventory"
-        statement = f"COPY (SELECT {columns}{fields} FROM {table}) TO {literal(str(path))} (FORMAT parquet)"
+        rows = f"SELECT {columns}{fields} FROM {table}"
+        statement = f"COPY ({rows}) TO {literal(str(path))} (FORMAT parquet, PRESERVE_ORDER true)"
         self._stream(statement, self._columns, self._fields)
         source = parquet_table([str(path)])
         encoded = "replace(url_encode(Key), '%2F', '/')"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, one_source
+from airflow_provider_cosinv.inventory.engine import check_access
 from airflow_provider_cosinv.operators.table import TableOperator, rendered
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class COSInventoryQueryOperator(TableOperator):
     :param sql: one SELECT of DuckDB, or the name of a ``.sql`` file (templated)
     :param query: instead of ``sql``: the name of a ready-made query, such as ``by_prefix`` (templated)
     :param query_arguments: with ``query``: its arguments, such as ``{"depth": 2}`` (templated: JSON)
+    :param parameters: with ``sql``: values for each ``$name`` in it, such as ``{"least": 1000}`` for
+        ``Size >= $least``. No value becomes part of the SQL, so give here what comes from a form (templated: JSON)
     :param manifest: the output of a COSInventorySensor (templated)
     :param batch: with ``manifest``: some of its data files; default: all (templated)
     :param parts: instead of ``manifest``: the output of COSInventoryToParquetOperator, mapped or not, or paths of
@@ -36,6 +39,8 @@ class COSInventoryQueryOperator(TableOperator):
     :param max_rows: that may be returned; more are an error, and so are values of more than 16 MiB, for XCom is no
         store of data. What is written has no limit
     :param allow_partial: take some parts of a report, too; else one that is missing is an error
+    :param allow_external_access: let the SQL read and write whatever the task can, such as files of the worker;
+        default: the inputs only. Not templated
     :param memory_limit: of DuckDB, such as ``400MB``; what needs more goes to the temporary folder
     :param threads: of DuckDB; default: one for each core
     :param temp_directory: where to make the temporary folder; default: the system's
@@ -47,6 +52,7 @@ class COSInventoryQueryOperator(TableOperator):
         "sql",
         "query",
         "query_arguments",
+        "parameters",
         "manifest",
         "batch",
         "parts",
@@ -58,6 +64,7 @@ class COSInventoryQueryOperator(TableOperator):
     template_fields_renderers = {  # noqa: RUF012  Airflow declares it so
         "sql": "sql",
         "query_arguments": "json",
+        "parameters": "json",
         "manifest": "json",
         "batch": "json",
         "parts": "json",
@@ -69,6 +76,7 @@ class COSInventoryQueryOperator(TableOperator):
         sql: str | None = None,
         query: str | None = None,
         query_arguments: Mapping[str, Any] | str | None = None,
+        parameters: Mapping[str, Any] | str | None = None,
         manifest: Mapping[str, Any] | XComArg | str | None = None,
         batch: Sequence[Mapping[str, Any]] | XComArg | str | None = None,
         parts: Sequence[str | Mapping[str, Any]] | Mapping[str, Any] | XComArg | str | None = None,
@@ -76,6 +84,7 @@ class COSInventoryQueryOperator(TableOperator):
         format: str | None = None,  # noqa: A002  as DuckDB's COPY and pandas name it
         max_rows: int = 1000,
         allow_partial: bool = False,
+        allow_external_access: bool = False,
         memory_limit: str = "400MB",
         threads: int | None = None,
         temp_directory: str | None = None,
@@ -87,6 +96,7 @@ class COSInventoryQueryOperator(TableOperator):
         self.sql = sql
         self.query = query
         self.query_arguments: Any = query_arguments
+        self.parameters: Any = parameters
         self.manifest: Any = manifest
         self.batch: Any = batch
         self.parts: Any = parts
@@ -94,6 +104,7 @@ class COSInventoryQueryOperator(TableOperator):
         self.format = format
         self.max_rows = max_rows
         self.allow_partial = allow_partial
+        self.allow_external_access = check_access(allow_external_access)
         self.memory_limit = memory_limit
         self.threads = threads
         self.temp_directory = temp_directory
@@ -118,6 +129,7 @@ class COSInventoryQueryOperator(TableOperator):
                 sql=self.sql,
                 query=self.query,
                 query_arguments=rendered(self.query_arguments, "query_arguments"),
+                parameters=rendered(self.parameters, "parameters"),
                 manifest=rendered(self.manifest, "manifest"),
                 batch=rendered(self.batch, "batch"),
                 parts=rendered(self.parts, "parts"),

@@ -11,6 +11,7 @@ from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.lineage import Place
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, one_source
 from airflow_provider_cosinv.hooks.wait import announce
+from airflow_provider_cosinv.inventory.engine import check_access
 from airflow_provider_cosinv.inventory.manifest import Manifest
 from airflow_provider_cosinv.operators.table import TableOperator, rendered
 
@@ -29,6 +30,8 @@ class COSInventorySelectionOperator(TableOperator):
     :param where: a condition in SQL over the columns, true for the objects that are selected, such as
         ``StorageClass = 'STANDARD' AND Size > 1000000``; one over an empty field is unknown, and selects nothing. It
         may ask the table ``inventory``; or the name of a ``.sql`` file (templated)
+    :param parameters: values for each ``$name`` in ``where``, such as ``{"least": 1000}`` for ``Size >= $least``. No
+        value becomes part of the SQL, so give here what comes from a form (templated: JSON)
     :param inventory_id: id of the new inventory (templated)
     :param manifest: the output of a COSInventorySensor (templated)
     :param parts: instead of ``manifest``: the output of COSInventoryToParquetOperator, mapped or not, or paths of
@@ -39,6 +42,8 @@ class COSInventorySelectionOperator(TableOperator):
     :param date: of the new inventory, ``YYYYMMDD``; default: the day the DAG run was due, in UTC (templated)
     :param columns: of the report, that it shall have, Appid, Bucket, Key and VersionId among them; default: all
         (templated: JSON)
+    :param allow_external_access: let the SQL read and write whatever the task can, such as files of the worker;
+        default: the inputs only. Not templated
     :param memory_limit: of DuckDB, such as ``400MB``; what needs more goes to the temporary folder
     :param threads: of DuckDB; default: one for each core
     :param temp_directory: where to make the temporary folder, which must hold the selection; default: the system's
@@ -49,6 +54,7 @@ class COSInventorySelectionOperator(TableOperator):
 
     template_fields: Sequence[str] = (
         "where",
+        "parameters",
         "inventory_id",
         "manifest",
         "parts",
@@ -61,6 +67,7 @@ class COSInventorySelectionOperator(TableOperator):
     )
     template_fields_renderers = {  # noqa: RUF012  Airflow declares it so
         "where": "sql",
+        "parameters": "json",
         "manifest": "json",
         "parts": "json",
         "columns": "json",
@@ -70,6 +77,7 @@ class COSInventorySelectionOperator(TableOperator):
         self,
         *,
         where: str,
+        parameters: Mapping[str, Any] | str | None = None,
         inventory_id: str,
         manifest: Mapping[str, Any] | XComArg | str | None = None,
         parts: Sequence[str | Mapping[str, Any]] | Mapping[str, Any] | XComArg | str | None = None,
@@ -77,6 +85,7 @@ class COSInventorySelectionOperator(TableOperator):
         destination_prefix: str | None = None,
         date: str | None = None,
         columns: Sequence[str] | str | None = None,
+        allow_external_access: bool = False,
         memory_limit: str = "400MB",
         threads: int | None = None,
         temp_directory: str | None = None,
@@ -87,6 +96,7 @@ class COSInventorySelectionOperator(TableOperator):
     ) -> None:
         super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.where = where
+        self.parameters: Any = parameters
         self.inventory_id = inventory_id
         self.manifest: Any = manifest
         self.parts: Any = parts
@@ -94,6 +104,7 @@ class COSInventorySelectionOperator(TableOperator):
         self.destination_prefix = destination_prefix
         self.date = date
         self.columns: Any = columns
+        self.allow_external_access = check_access(allow_external_access)
         self.memory_limit = memory_limit
         self.threads = threads
         self.temp_directory = temp_directory
@@ -117,6 +128,7 @@ class COSInventorySelectionOperator(TableOperator):
         with self.working():
             written = self.hook.write_selection(
                 where=self.where,
+                parameters=rendered(self.parameters, "parameters"),
                 inventory_id=self.inventory_id,
                 manifest=rendered(self.manifest, "manifest"),
                 parts=rendered(self.parts, "parts"),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _A_REPORT = "Pass the output of the task before, such as wait.output"
 _WHAT_TO_GIVE = {
     "query_arguments": 'Give a mapping, such as {"depth": 2}, or JSON of one',
+    "parameters": 'Give a mapping, such as {"least": 1000}, or JSON of one',
     "columns": 'Give a list, such as ["Appid", "Bucket", "Key"], or JSON of one',
 }
 
@@ -46,6 +47,8 @@ class TableOperator(TextFields):
     memory_limit: str
     threads: int | None
     temp_directory: str | None
+    # Of operators that take SQL.
+    allow_external_access = False
     cos_conn_id: str
     region: str | None
 
@@ -130,7 +133,10 @@ class TableOperator(TextFields):
     def settings(self) -> EngineSettings:
         """What DuckDB may take."""
         return EngineSettings(
-            memory_limit=self.memory_limit, threads=self.threads, temp_directory=self.temp_directory or None
+            memory_limit=self.memory_limit,
+            threads=self.threads,
+            temp_directory=self.temp_directory or None,
+            allow_external_access=self.allow_external_access,
         )
 
 

@@ -23,6 +23,7 @@ from airflow_provider_cosinv.exceptions import (
 from airflow_provider_cosinv.hooks import filesystem as module
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.filesystem import COSFileSystem
+from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
 from tests.conftest import DESTINATION
 
 KEY = "parts/one.parquet"
@@ -309,6 +310,35 @@ def test_nothing_is_written_through_it(cos, filesystem, mode):
     with engine(filesystem) as connection, pytest.raises(duckdb.Error):
         connection.execute(f"COPY (SELECT 1) TO 'cos://{DESTINATION}/new.parquet'")
     assert "new.parquet" not in cos.keys(DESTINATION)
+
+
+KEYS = ["a b+c%2B&'(1),.parquet", "数据/一.parquet", "a//b", "a/../b", "what?#x", "*", "[a]*?", "end/"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_input_with_an_odd_key_is_read_and_no_other(cos, client, local, key):
+    url = f"cos://{DESTINATION}/{key}"
+    cos.put_object(DESTINATION, key, local.read_bytes())
+    cos.put_object(DESTINATION, "other", local.read_bytes())
+    filesystem = COSFileSystem(client=client, inputs=[url])
+    with open_engine(EngineSettings(threads=2), inputs=[url], filesystem=filesystem) as confined:
+        sql = "SELECT count(*) FROM read_parquet(?)"
+        assert confined.connection.execute(sql, [[url]]).fetchall() == [(ROWS,)]
+        for other in (f"cos://{DESTINATION}/other", "cos://other-1250000000/key", f"{url}/../other", f"cos:///{key}"):
+            with pytest.raises(duckdb.Error):
+                confined.connection.execute(sql, [[other]])
+    assert client.heads == [key]
+
+
+@pytest.mark.parametrize("name", ["a/../parts/one.parquet", "parts//one.parquet", "parts/./one.parquet", "parts"])
+def test_filesystem_answers_for_its_inputs_only(client, name):
+    filesystem = COSFileSystem(client=client, inputs=[URL])
+    with pytest.raises(COSInventoryConfigurationError, match="SQL may not read") as raised:
+        filesystem.info(f"cos://{DESTINATION}/{name}")
+    assert raised.value.parameter == "sql"
+    assert "allow_external_access" in str(raised.value)
+    assert client.heads == []
+    assert filesystem.info(URL)["size"] > 0
 
 
 def test_an_answer_without_a_size_is_refused(filesystem, client, monkeypatch):

@@ -129,6 +129,29 @@ def test_work_that_is_done_is_published_though_the_connection_cannot_be_read_any
     assert written["path"].partition(f"cos://{DESTINATION}/")[2] in cos.keys(DESTINATION)
 
 
+@pytest.mark.parametrize("name", ["secret.csv", "x/../secret.csv"])
+def test_sql_over_parts_reads_no_other_object(cos, manifest, name):
+    cos.put_object(DESTINATION, "secret.csv", b"a\n1\n")
+    hook = COSInventoryHook()
+    part = hook.to_parquet(manifest)
+    sql = f"FROM read_csv('cos://{DESTINATION}/{name}')"
+    with pytest.raises(COSInventoryConfigurationError, match="SQL may not read") as raised:
+        hook.query(sql=sql, parts=part)
+    assert "allow_external_access" in str(raised.value)
+    # The part itself is an input, by whatever function.
+    assert hook.query(sql=f"SELECT count(*) AS n FROM '{part['path']}'", parts=part) == [{"n": 3}]
+
+
+def test_sql_over_parts_reads_other_objects_if_it_is_allowed(cos, manifest):
+    cos.put_object(DESTINATION, "secret.csv", b"a\n1\n")
+    hook = COSInventoryHook()
+    settings = EngineSettings(allow_external_access=True)
+    found = hook.query(
+        sql=f"FROM read_csv('cos://{DESTINATION}/secret.csv')", parts=hook.to_parquet(manifest), settings=settings
+    )
+    assert found == [{"a": 1}]
+
+
 class TestRegion:
     @pytest.fixture
     def no_region(self, cos, manifest, monkeypatch):

@@ -39,8 +39,7 @@ def report(
         connection.executemany(
             f"INSERT INTO made VALUES ({marks})", [[{**ROW, **row}.get(name) for name in columns] for row in rows]
         )
-    with engine.in_order():
-        connection.execute(f"COPY made TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE {group})")
+    connection.execute(f"COPY made TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE {group}, PRESERVE_ORDER true)")
     return DiffSide(tuple(columns), (str(path),))
 
 
@@ -278,11 +277,10 @@ def test_a_key_with_a_quote_can_begin_a_range() -> None:
 
 def test_the_row_groups_of_a_part_are_known_by_its_statistics(engine: Engine) -> None:
     path = str(engine.folder / "grouped.parquet")
-    with engine.in_order():
-        engine.connection.execute(
-            f"COPY (SELECT printf('k%06d', range) AS Key FROM range(150_000)) TO '{path}'"
-            " (FORMAT parquet, ROW_GROUP_SIZE 122_880)"
-        )
+    engine.connection.execute(
+        f"COPY (SELECT printf('k%06d', range) AS Key FROM range(150_000)) TO '{path}'"
+        " (FORMAT parquet, ROW_GROUP_SIZE 122_880, PRESERVE_ORDER true)"
+    )
 
     found = read_row_groups(engine.connection, [[path], [path]])
 

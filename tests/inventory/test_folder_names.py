@@ -47,14 +47,16 @@ def part(engine: Engine, folder: Path, body: bytes = BODY) -> str:
 
 
 def test_parts_in_them_have_the_columns_and_values_that_are_in_them(engine: Engine, tmp_path: Path) -> None:
-    parts = PartsTable(engine=engine, paths=[part(engine, tmp_path / LIKE_COLUMNS)])
+    paths = [part(engine, tmp_path / LIKE_COLUMNS)]
+    with open_engine(EngineSettings(threads=2), inputs=paths) as reading:
+        parts = PartsTable(engine=reading, paths=paths)
 
-    assert parts.columns == COLUMNS
-    assert parts.fetch("SELECT Bucket, sum(Size) AS s FROM inventory GROUP BY 1", max_rows=9).rows == [
-        {"Bucket": "b", "s": 6}
-    ]
-    deep = parts.at_depth(1)
-    assert deep is None or parts.fetch(f"SELECT sum(Size) AS s FROM {deep}", max_rows=1).rows == [{"s": 6}]
+        assert parts.columns == COLUMNS
+        assert parts.fetch("SELECT Bucket, sum(Size) AS s FROM inventory GROUP BY 1", max_rows=9).rows == [
+            {"Bucket": "b", "s": 6}
+        ]
+        deep = parts.at_depth(1)
+        assert deep is None or parts.fetch(f"SELECT sum(Size) AS s FROM {deep}", max_rows=1).rows == [{"s": 6}]
 
 
 def test_a_difference_of_such_parts_is_right(engine: Engine, tmp_path: Path) -> None:
@@ -62,11 +64,14 @@ def test_a_difference_of_such_parts_is_right(engine: Engine, tmp_path: Path) -> 
     after = part(engine, tmp_path / "after" / LIKE_COLUMNS, gzip.compress(b"1250000000,b,a/1,1\n1250000000,b,new,5\n"))
     sides = [DiffSide(("Key", "Size"), (path,)) for path in (before, after)]
 
-    counts = DiffTable(engine=engine, previous=sides[0], current=sides[1]).counts()
+    path = tmp_path / "diff.csv"
+    settings = EngineSettings(threads=2, temp_directory=str(engine.folder.parent))
+    with open_engine(settings, inputs=[before, after]) as comparing:
+        table = DiffTable(engine=comparing, previous=sides[0], current=sides[1])
+        counts = table.counts()
+        table.save("FROM diff", path, options="FORMAT csv, HEADER")
 
     assert (counts.added, counts.added_bytes, counts.removed, counts.removed_bytes) == (1, 5, 2, 5)
-    path = tmp_path / "diff.csv"
-    DiffTable(engine=engine, previous=sides[0], current=sides[1]).save("FROM diff", path, options="FORMAT csv, HEADER")
     assert path.read_text().splitlines()[0] == "change,Key,OldSize,NewSize"
 
 
@@ -99,11 +104,13 @@ def test_a_part_is_found_by_its_name_and_no_other_with_it(
     for sibling in ("x", "x1", "xy"):
         part(engine, tmp_path / sibling, gzip.compress(b"1250000000,b,other,100\n"))
 
-    parts = PartsTable(engine=engine, paths=[f"{scheme}{path}"])
+    given = f"{scheme}{path}"
+    with open_engine(EngineSettings(threads=2), inputs=[given]) as reading:
+        parts = PartsTable(engine=reading, paths=[given])
 
-    assert parts.fetch("SELECT sum(Size) AS s FROM inventory", max_rows=1).rows == [{"s": 6}]
-    side = DiffSide(("Key", "Size"), (path,))
-    counts = DiffTable(engine=engine, previous=side, current=side).counts()
+        assert parts.fetch("SELECT sum(Size) AS s FROM inventory", max_rows=1).rows == [{"s": 6}]
+        side = DiffSide(("Key", "Size"), (given,))
+        counts = DiffTable(engine=reading, previous=side, current=side).counts()
     assert (counts.added, counts.removed, counts.changed, counts.unchanged) == (0, 0, 0, 3)
     assert pq.read_metadata(path).num_rows == 3
 

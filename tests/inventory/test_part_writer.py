@@ -43,7 +43,7 @@ def test_a_part_has_the_rows_of_the_table_however_odd_they_are(tmp_path: Path) -
     bodies = [gzip.compress(line_of(column, text)) for column, text, value in VALUES if value is not REFUSED]
     path = tmp_path / "part.parquet"
     sql = "SELECT * REPLACE (epoch_us(LastModifiedDate) AS LastModifiedDate) FROM"
-    with open_engine(EngineSettings(threads=2)) as engine:
+    with open_engine(EngineSettings(threads=2), inputs=[str(path)]) as engine:
         table = table_of(engine, bodies, columns=COLUMNS, rows=len(bodies))
         table.save_part(path)
         expected = table.fetch(f"{sql} inventory", max_rows=1000).rows

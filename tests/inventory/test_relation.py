@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import re
@@ -87,6 +88,13 @@ def test_values_of_all_types_are_json(relation: Relation, sql: str, value: Any) 
     rows = relation.fetch(f"SELECT {sql} AS value FROM inventory", max_rows=1).rows
 
     assert json.loads(json.dumps(rows, allow_nan=False)) == [{"value": value}]
+
+
+def test_a_column_named_rowid_leaves_the_order_of_rows_alone(relation: Relation) -> None:
+    rows = relation.fetch("SELECT 3000 - range AS rowid, range AS n FROM range(3000) ORDER BY n", max_rows=3000).rows
+
+    assert [row["n"] for row in rows] == list(range(3000))
+    assert rows[0] == {"rowid": 3000, "n": 0}
 
 
 def test_columns_of_one_name_are_all_kept(relation: Relation) -> None:
@@ -194,6 +202,30 @@ def test_an_order_is_kept(tmp_path: Path, options: str) -> None:
     assert saved == fetched == sorted(saved, key=lambda key: (-int(key[-1]), key))
 
 
+@pytest.mark.parametrize("options", ["FORMAT parquet", "FORMAT csv"])
+def test_saved_file_replaces_another_once_it_is_whole(relation: Relation, tmp_path: Path, options: str) -> None:
+    path = tmp_path / "saved"
+    path.write_text("older")
+    with pytest.raises(COSInventoryConfigurationError):
+        relation.save("SELECT Key::INT AS n FROM inventory", path, options=options)
+    assert path.read_text() == "older"
+    assert relation.save("FROM inventory", path, options=options) == 1
+    assert path.read_bytes() != b"older"
+    assert [file.name for file in tmp_path.iterdir()] == ["saved"]
+    assert list(relation.engine.folder.glob("*-saved")) == []
+
+
+def test_saved_file_may_be_on_another_disk(relation: Relation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def replace(self: Path, target: Path) -> Path:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "replace", replace)
+    assert relation.save("SELECT Key FROM inventory", tmp_path / "saved.csv", options="FORMAT csv") == 1
+    assert (tmp_path / "saved.csv").read_text() == "Key\nk\n"
+    assert relation.save("SELECT Key, Size FROM inventory", tmp_path / "by", options="FORMAT csv, PARTITION_BY (Size)")
+    assert (tmp_path / "by" / "Size=1").is_dir()
+
+
 def test_what_cannot_be_written_is_an_error(relation: Relation, tmp_path: Path) -> None:
     with pytest.raises(COSInventoryConfigurationError, match="nowhere"):
         relation.save("FROM inventory", tmp_path / "nowhere" / "x.parquet", options="FORMAT parquet")
@@ -201,7 +233,9 @@ def test_what_cannot_be_written_is_an_error(relation: Relation, tmp_path: Path) 
 
 @pytest.mark.parametrize("options", ["FORMAT parquet", "FORMAT csv"])
 def test_a_full_disk_of_the_temporary_folder_may_pass(options: str) -> None:
-    with opened([gzip.compress(ROW)], columns=COLUMNS, rows=1) as table:
+    # To follow a link to the full disk.
+    with open_engine(EngineSettings(threads=2, allow_external_access=True)) as engine:
+        table = table_of(engine, [gzip.compress(ROW)], columns=COLUMNS, rows=1)
         path = table.engine.folder / "result"
         path.symlink_to("/dev/full")
         with pytest.raises(COSInventoryTransientError, match="No space left on device") as raised:
@@ -210,7 +244,7 @@ def test_a_full_disk_of_the_temporary_folder_may_pass(options: str) -> None:
 
 
 def test_no_room_for_what_memory_does_not_hold_may_pass() -> None:
-    with open_engine(EngineSettings(memory_limit="40MB", threads=1)) as engine:
+    with open_engine(EngineSettings(memory_limit="40MB", threads=1, allow_external_access=True)) as engine:
         table = table_of(engine, [some_rows(10)], rows=10)
         engine.connection.execute("SET max_temp_directory_size = '1MB'")
         with pytest.raises(COSInventoryTransientError) as raised:

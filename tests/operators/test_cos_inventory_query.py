@@ -92,6 +92,33 @@ class TestWhatIsAsked:
         assert ask(sql=BY_KEY, parts=json.dumps(paths)) == ROWS
         assert COSInventoryHook().query(sql=BY_KEY, parts=iter(parts)) == ROWS
 
+    def test_values_are_bound(self, manifest, parts):
+        sql = "SELECT Key FROM inventory WHERE Size >= $least AND Key <> $name"
+        for parameters in ({"least": 5, "name": "' OR true --"}, '{"least": "5", "name": "x"}'):
+            for source in ({"manifest": manifest}, {"parts": parts}):
+                found = ask(sql=sql, parameters=parameters, **source)
+                assert {row["Key"] for row in found} == {"logs/2026/a+b.gz", "readme.txt"}
+
+    def test_values_are_bound_in_a_written_result(self, manifest, tmp_path):
+        sql = "SELECT Key FROM inventory WHERE Size = $size"
+        assert ask(sql=sql, parameters={"size": 7}, manifest=manifest, destination=f"{tmp_path}/x.csv")["rows"] == 1
+
+    @pytest.mark.parametrize("source", ["manifest", "parts"])
+    def test_sql_reads_the_worker_only_if_it_is_allowed(self, manifest, parts, tmp_path, source):
+        (tmp_path / "file.txt").write_text("of the worker")
+        given = {"manifest": manifest} if source == "manifest" else {"parts": parts}
+        sql = f"SELECT content FROM read_text('{tmp_path}/file.txt')"
+        error = ask_until_refused(sql=sql, **given)
+        assert error.parameter == "sql"
+        assert f"may not read or write {tmp_path}/file.txt" in error.message
+        assert ask(sql=sql, allow_external_access=True, **given) == [{"content": "of the worker"}]
+
+    @pytest.mark.parametrize("value", ["false", "{{ params.open }}", 0])
+    def test_external_access_that_is_no_switch_is_an_import_error(self, value):
+        with pytest.raises(COSInventoryConfigurationError) as raised:
+            COSInventoryQueryOperator(task_id="ask", sql=BY_KEY, allow_external_access=value)
+        assert raised.value.parameter == "allow_external_access"
+
     def test_one_part_on_cos_is_read_there(self, manifest):
         part = COSInventoryHook().to_parquet(manifest)
         assert part["path"].startswith("cos://")
@@ -268,6 +295,8 @@ class TestWhatIsWrong:
             ({"sql": BY_KEY, "manifest": {}, "parts": []}, "manifest, parts"),
             ({"sql": BY_KEY, "parts": ["/x"], "batch": []}, "batch"),
             ({"sql": BY_KEY, "manifest": {}, "query_arguments": {"depth": 1}}, "query_arguments"),
+            ({"query": "by_prefix", "manifest": {}, "parameters": {"depth": 1}}, "parameters"),
+            ({"sql": BY_KEY, "manifest": {}, "parameters": "{'least': 1}"}, "parameters"),
             ({"sql": BY_KEY, "parts": [{"rows": 1}]}, "parts"),
             ({"sql": BY_KEY, "parts": [None]}, "parts"),
             ({"sql": BY_KEY, "parts": 3}, "parts"),

@@ -89,6 +89,23 @@ def test_the_result_is_a_manifest_that_every_reader_takes(manifest):
     assert hook.diff(previous=manifest, current=result)["removed"] == 1
 
 
+def test_values_of_the_condition_are_bound(manifest):
+    assert select(manifest=manifest, where="Size >= $least", parameters={"least": "5"})["matched_objects"] == 2
+    error = select_until_refused(manifest=manifest, where="Key = $key", parameters={"name": "x"})
+    assert error.parameter == "parameters"
+
+
+def test_a_condition_reads_the_worker_only_if_it_is_allowed(manifest, tmp_path):
+    (tmp_path / "keys.csv").write_text("key\nreadme.txt\n")
+    where = f"Key IN (SELECT key FROM read_csv('{tmp_path}/keys.csv'))"
+    error = select_until_refused(manifest=manifest, where=where)
+    assert error.parameter == "where"
+    assert "may not read" in error.message
+    assert keys_of(select(manifest=manifest, where=where, allow_external_access=True)) == ["readme.txt"]
+    with pytest.raises(COSInventoryConfigurationError):
+        selection(manifest=manifest, allow_external_access="false")
+
+
 def test_the_sensor_finds_it_by_its_id(cos, manifest):
     result = select(manifest=manifest)
     sensor = COSInventorySensor(
