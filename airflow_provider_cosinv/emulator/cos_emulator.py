@@ -302,7 +302,8 @@ class COSEmulator:
 
         :param token: of a temporary credential
         :param expires_in: seconds until the temporary credential ends
-        :param allow: actions, ``cos:GetObject``, or actions on a bucket, ``cos:* on logs-1250000000``
+        :param allow: actions, ``cos:GetObject``, or actions on a bucket or its objects, ``cos:* on logs-1250000000``,
+            ``cos:GetObject on logs-1250000000/2026/*``
         :param deny: likewise; it wins over ``allow``
         """
         expires_at = None if expires_in is None else self._emulation.clock.now() + expires_in

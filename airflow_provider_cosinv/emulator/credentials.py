@@ -17,18 +17,22 @@ DEFAULT_SECRET_KEY = "emulator-secret-key-00000000000"  # noqa: S105  known to e
 @dataclass(frozen=True)
 class Permission:
     """
-    Actions on buckets; ``*`` and ``?`` are wildcards, the case of letters counts.
+    Actions on buckets and objects; ``*`` and ``?`` are wildcards, the case of letters counts.
 
     :param action: such as ``cos:PostBucketInventory``, as in a policy of CAM (``name/`` in front is allowed)
     :param bucket: full name of a bucket
+    :param key: of an object; an action on the bucket itself has none, which ``*`` alone covers
     """
 
     action: str = "cos:*"
     bucket: str = "*"
+    key: str = "*"
 
-    def covers(self, action: str, bucket: str) -> bool:
-        """Return whether an action, such as ``cos:GetObject``, on a bucket is meant."""
-        return fnmatchcase(action, self.action.removeprefix("name/")) and fnmatchcase(bucket, self.bucket)
+    def covers(self, action: str, bucket: str, key: str = "") -> bool:
+        """Return whether an action, such as ``cos:GetObject``, on a bucket, or an object in it, is meant."""
+        asked = (action, bucket, key)
+        allowed = (self.action.removeprefix("name/"), self.bucket, self.key)
+        return all(fnmatchcase(value, pattern) for value, pattern in zip(asked, allowed, strict=True))
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,11 @@ class Credential:
         if self.expires_at is not None and now > self.expires_at:
             raise COSError("ExpiredToken")
 
-    def may(self, action: str, bucket: str) -> bool:
-        """Return whether the caller may do an action, such as ``cos:GetObject``, on a bucket."""
-        if any(permission.covers(action, bucket) for permission in self.deny):
+    def may(self, action: str, bucket: str, key: str = "") -> bool:
+        """Return whether the caller may do an action, such as ``cos:GetObject``, on a bucket, or an object in it."""
+        if any(permission.covers(action, bucket, key) for permission in self.deny):
             return False
-        return any(permission.covers(action, bucket) for permission in self.allow)
+        return any(permission.covers(action, bucket, key) for permission in self.allow)
 
 
 class Credentials:
@@ -97,10 +101,12 @@ def permissions(items: Iterable[str]) -> tuple[Permission, ...]:
     """
     Return permissions written as text.
 
-    :param items: each an action, or ``action on bucket``: ``cos:GetObject``, ``cos:* on logs-1250000000``
+    :param items: each an action, ``action on bucket`` or ``action on bucket/key``: ``cos:GetObject``,
+        ``cos:* on logs-1250000000``, ``cos:GetObject on logs-1250000000/2026/*``
     """
     found = []
     for item in items:
-        action, _, bucket = item.partition(" on ")
-        found.append(Permission(action.strip(), bucket.strip() or "*"))
+        action, _, resource = item.partition(" on ")
+        bucket, _, key = resource.strip().partition("/")
+        found.append(Permission(action.strip(), bucket or "*", key or "*"))
     return tuple(found)

@@ -93,7 +93,7 @@ def _authorise(emulation: Emulation, request: COSRequest, action: Action) -> Non
         query=request.query,
         headers=request.headers,
     )
-    if not caller.may(f"cos:{action.name}", request.bucket):
+    if not caller.may(f"cos:{action.name}", request.bucket, request.key):
         raise COSError("AccessDenied", f"Access Denied. (cos:{action.name})")
 
 

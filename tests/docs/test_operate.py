@@ -114,9 +114,9 @@ def permissions(policy):
     for statement in policy["statement"]:
         assert statement["effect"] == "allow"
         (resource,) = statement["resource"]
-        bucket = re.fullmatch(r"qcs::cos:ap-guangzhou:uid/1250000000:(.*)/\*", resource)[1]
+        place = re.fullmatch(r"qcs::cos:ap-guangzhou:uid/1250000000:(.*/\*)", resource)[1]
         for action in statement["action"]:
-            yield f"{action.removeprefix('name/')} on {bucket}"
+            yield f"{action.removeprefix('name/')} on {place}"
 
 
 def allow_only(cos, monkeypatch, allow):
@@ -131,6 +131,7 @@ def submit_wait_and_read(cos, monkeypatch, allow):
         task_id="submit",
         bucket=SOURCE,
         destination_bucket="inventorybucket-1250000000",
+        destination_prefix="cos_bucket_inventory",
         wait_for_completion=True,
         poll_interval=0.01,
     )
@@ -139,6 +140,13 @@ def submit_wait_and_read(cos, monkeypatch, allow):
 
 def test_the_policy_is_enough(cos, monkeypatch):
     assert submit_wait_and_read(cos, monkeypatch, list(permissions(POLICY))) == 3
+
+
+@pytest.mark.parametrize("policy", [POLICY, WATCHER], ids=["policy", "watcher"])
+def test_actions_on_objects_are_allowed_below_the_prefix_only(policy):
+    for permission in permissions(policy):
+        action, _, place = permission.partition(" on ")
+        assert place.endswith("/cos_bucket_inventory/*") == action.endswith("Object")
 
 
 # What COS asks PutObject for is its own write, which the emulator does not put down to the caller.
@@ -150,13 +158,13 @@ def test_no_action_of_the_policy_can_be_spared(cos, monkeypatch, missing):
 
 def watch_and_read(cos, monkeypatch, allow):
     """The rows of each report that the watcher finds."""
-    destination = Destination(bucket=DESTINATION, region="ap-guangzhou", prefix="inv")
+    destination = Destination(bucket=DESTINATION, region="ap-guangzhou", prefix="cos_bucket_inventory")
     rule = InventoryConfiguration(inventory_id="daily", destination=destination, schedule=Schedule(frequency="Daily"))
     COSInventoryHook().put_rule(bucket=SOURCE, configuration=rule)
     date = cos.deliver_rule(SOURCE, "daily")["date"]
     allow_only(cos, monkeypatch, allow)
     found = []
-    for report in watch(make_trigger(since=date)):
+    for report in watch(make_trigger(since=date, destination_prefix="cos_bucket_inventory")):
         hook = COSInventoryHook(region=report["region"])
         manifest = hook.read_manifest(
             bucket=report["bucket"], manifest_key=report["manifest_key"], checksum=report["checksum"]

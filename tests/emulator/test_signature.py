@@ -205,6 +205,17 @@ def test_a_caller_may_do_what_its_permissions_say(cos, bucket, destination):
         assert (answer.status_code, code(answer)) == (403, "AccessDenied")
 
 
+def test_permission_on_a_prefix_covers_its_objects_only(cos, bucket):
+    cos.put_object(bucket, "in/a", b"x")
+    cos.put_object(bucket, "out/a", b"x")
+    allow = [f"cos:{action} on {bucket}/in/*" for action in ("GetObject", "GetBucket")]
+    cos.add_credential(secret_id="AKIDprefix", secret_key="key", allow=allow)
+    call = Caller(cos, secret_id="AKIDprefix", secret_key="key")
+    assert call("GET", bucket, "in/a").status_code == 200
+    for answer in (call("GET", bucket, "out/a"), call("GET", bucket, "in"), call("GET", bucket)):
+        assert (answer.status_code, code(answer)) == (403, "AccessDenied")
+
+
 def _signed(cos: COSEmulator, bucket: str, *, host: str | None = None, params: str = "", period: str | None = None):
     """Return headers of a GET of a bucket whose signature names the host and perhaps one empty parameter."""
     name = cos.bucket_host(bucket)

@@ -10,8 +10,8 @@ def test_these_permissions_are_enough(cos, monkeypatch):
         allow=[
             "cos:PostBucketInventory on examplebucket-1250000000",
             "cos:HeadBucket on inventorybucket-1250000000",
-            "cos:PutObject on inventorybucket-1250000000",
-            "cos:GetObject on inventorybucket-1250000000",
+            "cos:PutObject on inventorybucket-1250000000/1250000000/*",
+            "cos:GetObject on inventorybucket-1250000000/1250000000/*",
         ],
     )
     connection = {**cos.connection, "login": "AKIDinventory", "password": "of-the-tests"}
