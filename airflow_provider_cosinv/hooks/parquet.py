@@ -33,6 +33,8 @@ def to_parquet(
     watch = Stopwatch()
     source = ReportSource.of(manifest, batch)
     report, files = source.report, source.chosen
+    for text in source.warnings():
+        hook.log.warning("%s", text)
     beside = f"cos://{report.bucket}/{report.manifest_key.rpartition('/')[0]}/parquet/"
     part = ResultFile(
         location=_in_folder(destination or beside, part_name(report, files)),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,7 @@ class Question:
     def sql_for(self, table: Relation) -> str:
         """Return the SQL, for the columns that the table has."""
         if self._query:
+            table.list_once()
             return ready_query(
                 self._query,
                 self._arguments,
@@ -75,6 +76,23 @@ class Question:
                 at_depth=table.at_depth,
             )
         return self._sql or ""
+
+    def warnings(self, table: Relation, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        """
+        Yield what the answer does not say by itself.
+
+        :param table: that was asked
+        :param rows: of the answer; none where they were written
+        """
+        if self._query and table.repeated:
+            yield (
+                f"The report lists {table.repeated:,} objects or versions more than once; each counts once, by its"
+                " latest LastModifiedDate"
+            )
+        if self._query == "storage_cost":
+            unmatched = [str(row["storage_class"]) for row in rows if not (row["objects"] or row["delete_markers"])]
+            if unmatched:
+                yield f"No object of the report is of a class that was given a price or minimum: {', '.join(unmatched)}"
 
 
 def answer(
@@ -90,6 +108,13 @@ def answer(
 ) -> list[dict[str, Any]] | dict[str, Any]:
     """Answer a question; see :meth:`TableCalls.query`."""
     watch = Stopwatch()
+
+    def warn(texts: Iterable[str]) -> None:
+        for text in texts:
+            hook.log.warning("%s", text)
+
+    if isinstance(source, ReportSource):
+        warn(source.warnings())
     result = result_file(destination, format, lambda: hook.client_for(source), sources=(source,))
     if result is None:
         _check_max_rows(max_rows)
@@ -98,8 +123,10 @@ def answer(
         if result is None:
             rows = table.fetch(sql, max_rows=max_rows, parameters=question.parameters).rows
             hook.log.info("%d rows returned in %.1f s", len(rows), watch.seconds)
+            warn(question.warnings(table, rows))
             return rows
         written = result.save(table, sql, parameters=question.parameters)
+        warn(question.warnings(table, ()))
     was_written(hook, Place.of_file(written["path"]))
     hook.log.info(
         "%d rows written to %s (%d bytes) in %.1f s",

@@ -19,7 +19,7 @@ from airflow_provider_cosinv.exceptions import (
 from airflow_provider_cosinv.inventory.checksum import check_checksum
 from airflow_provider_cosinv.inventory.datafile import read_record_batches
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, as_data_file, parse_manifest
-from airflow_provider_cosinv.inventory.records import InventoryRecord
+from airflow_provider_cosinv.inventory.records import InventoryRecord, PlusForms
 from airflow_provider_cosinv.inventory.search import MANIFEST_MAX_BYTES, Found, ReportSearch, Sighting, Wanted, look
 
 if TYPE_CHECKING:
@@ -128,9 +128,12 @@ def read_report(
     chosen = report.files if files is None else tuple(as_data_file(file) for file in files)
     expected = report.matched_objects if files is None else None
     rows = 0
+    plus_forms = PlusForms()
     for file in chosen:
         chunks = client.stream_object(report.bucket, file.key, chunk_size=_CHUNK_BYTES, size=file.size)
-        for batch in read_record_batches(chunks, file=file, bucket=report.bucket, columns=report.columns):
+        for batch in read_record_batches(
+            chunks, file=file, bucket=report.bucket, columns=report.columns, plus_forms=plus_forms
+        ):
             if expected is not None and rows + batch.size > expected:
                 yield from islice(batch.records, expected - rows)
                 raise _miscounted(report, f"more than {expected}")

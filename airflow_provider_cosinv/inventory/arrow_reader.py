@@ -13,22 +13,25 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory.arrow_columns import arrow_type, from_records, from_text
-from airflow_provider_cosinv.inventory.csv_fields import fields_of
+from airflow_provider_cosinv.inventory.arrow_keys import decoded_keys, plus_forms_of
+from airflow_provider_cosinv.inventory.arrow_order import FileOrder, Identities
+from airflow_provider_cosinv.inventory.csv_fields import Fields, fields_of
 from airflow_provider_cosinv.inventory.datafile import RecordBatch, records_of
 from airflow_provider_cosinv.inventory.field_batches import Batch, BatchReader
 from airflow_provider_cosinv.inventory.helpers import Helpers
 from airflow_provider_cosinv.inventory.line_blocks import line_blocks
 from airflow_provider_cosinv.inventory.manifest import DataFile
+from airflow_provider_cosinv.inventory.part_origin import Span
 from airflow_provider_cosinv.inventory.record_columns import ColumnReader
-from airflow_provider_cosinv.inventory.records import RowReader
+from airflow_provider_cosinv.inventory.records import PlusForms, RowReader
 from airflow_provider_cosinv.inventory.stored import inflated
-from airflow_provider_cosinv.inventory.table_columns import TableColumn
+from airflow_provider_cosinv.inventory.table_columns import Kind, TableColumn
 from airflow_provider_cosinv.inventory.text_blocks import TextBlock, text_of
 
 # Between two calls of numpy the threads wait for one another: the larger a block, the less often. What is made of a
@@ -38,6 +41,18 @@ _BLOCK_BYTES = 2 * 1024 * 1024
 _MOST_HANDED = 4
 
 _Made = TypeVar("_Made")
+
+
+class Block(NamedTuple):
+    """
+    The rows of a block.
+
+    :param batch: the columns that are read
+    :param identities: of the rows; None where their order is not wanted
+    """
+
+    batch: pa.RecordBatch
+    identities: Identities | None
 
 
 class ArrowReader:
@@ -50,6 +65,7 @@ class ArrowReader:
     :param bucket: full name of the bucket that the files lie in, for the errors
     :param is_careful: leave all to the record reader
     :param decodes_keys: as the objects have them; else they come percent-encoded
+    :param tells_order: find out :attr:`spans`, for which all keys are decoded
     """
 
     def __init__(
@@ -61,7 +77,15 @@ class ArrowReader:
         bucket: str,
         is_careful: bool = False,
         decodes_keys: bool = False,
+        tells_order: bool = False,
     ) -> None:
+        #: How the keys that were read write a plus.
+        self.plus_forms = PlusForms()
+        #: By the key of each file that was read to its end: from where to where it goes, None where it is in no order.
+        self.spans: dict[str, Span | None] = {}
+        self._tells_order = tells_order
+        self._key = next((column for column in columns if column.kind is Kind.KEY), None)
+        self._version = next((column for column in columns if column.field == "version_id"), None)
         self._columns = columns
         self._wanted = wanted
         self._fields = fields
@@ -82,20 +106,30 @@ class ArrowReader:
         :param helpers: read blocks, too, while they have nothing else to do
         :raises COSInventoryCorruptReportError: with the key and, for a row, its line
         """
+        order = FileOrder()
+        for batch, identities in self._blocks(chunks, file, helpers):
+            if identities is not None:
+                order.add(identities)
+            yield batch
+        self.spans[file.key] = order.span if self._tells_order else None
+
+    def _blocks(self, chunks: Iterable[bytes], file: DataFile, helpers: Helpers) -> Iterator[Block]:
         blocks = line_blocks(inflated(chunks, file=file, bucket=self._bucket), size=_BLOCK_BYTES)
         read = self._read(blocks, helpers)
-        careful = _CarefulReader((block for block, _ in read), self._columns, file, self._bucket)
+        careful = _CarefulReader(
+            (block for block, _ in read), RowReader(self._sources, plus_forms=self.plus_forms), file, self._bucket
+        )
         for block, quick in read:
             if quick is None:
                 yield from (self._recorded(records, batch) for records, batch in careful.records(block))
             else:
                 # Each line is a row.
-                careful.lines_before += quick.num_rows
+                careful.lines_before += quick.batch.num_rows
                 yield quick
 
-    def _read(self, blocks: Iterator[bytes], helpers: Helpers) -> Iterator[tuple[bytes, pa.RecordBatch | None]]:
+    def _read(self, blocks: Iterator[bytes], helpers: Helpers) -> Iterator[tuple[bytes, Block | None]]:
         """Yield each block with its rows, or None where that takes the record reader."""
-        handed: deque[tuple[bytes, Future[pa.RecordBatch | None]]] = deque()
+        handed: deque[tuple[bytes, Future[Block | None]]] = deque()
         try:
             for block in blocks:
                 if self._is_careful:
@@ -113,7 +147,11 @@ class ArrowReader:
             raise
         yield from _made(handed)
 
-    def quickly(self, data: bytes) -> pa.RecordBatch | None:
+    @property
+    def _sources(self) -> tuple[str, ...]:
+        return tuple(column.source for column in self._columns)
+
+    def quickly(self, data: bytes) -> Block | None:
         """
         Return the rows of a block.
 
@@ -127,23 +165,61 @@ class ArrowReader:
         fields = fields_of(data, width=len(self._columns))
         if fields is None:
             return None
-        arrays = []
+        arrays: dict[int, pa.Array] = {}
         for column in self._wanted:
-            values = from_text(column, fields.column(column.place), decodes_keys=self._decodes_keys)
+            texts = fields.column(column.place)
+            if column.kind is Kind.KEY and not self._are_of_one_form(texts):
+                return None
+            values = from_text(column, texts, decodes_keys=self._decodes_keys)
             if values is None:
                 return None
-            arrays.append(values)
-        arrays += [fields.column(column.place) for column in self._fields]
-        return pa.record_batch(arrays, schema=self.schema)
+            arrays[column.place] = values
+        identities = None
+        if self._tells_order and (identities := self._identities(fields, arrays)) is None:
+            return None
+        read = [*arrays.values(), *(fields.column(column.place) for column in self._fields)]
+        return Block(pa.record_batch(read, schema=self.schema), identities)
 
-    def _recorded(self, read: RecordBatch, batch: Batch) -> pa.RecordBatch:
+    def _are_of_one_form(self, texts: pa.StringArray) -> bool:
+        if texts.null_count:
+            # An empty key is an error, which the record reader tells.
+            return False
+        plus, escaped_plus = plus_forms_of(texts, known=self.plus_forms)
+        return self.plus_forms.note(plus=plus, escaped_plus=escaped_plus)
+
+    def _identities(self, fields: Fields, arrays: dict[int, pa.Array]) -> Identities | None:
+        """Return what the rows are known by; ``arrays`` are the columns that were read already, by their place."""
+        if self._key is None:
+            return None
+        keys = arrays.get(self._key.place)
+        if keys is None:
+            keys = fields.column(self._key.place)
+            if not self._are_of_one_form(keys):
+                return None
+        if self._key.place not in arrays or not self._decodes_keys:
+            keys = decoded_keys(keys)
+            if keys is None:
+                return None
+        if self._version is None:
+            return Identities(keys, None)
+        versions = arrays.get(self._version.place)
+        return Identities(keys, fields.column(self._version.place) if versions is None else versions)
+
+    def _recorded(self, read: RecordBatch, batch: Batch) -> Block:
         records = list(read.records)
         arrays = [from_records(column, records, decodes_keys=self._decodes_keys) for column in self._wanted]
         if self._fields:
             # A wrong row ends the records before the rows.
             rows = [row for _, row in islice(batch.rows(), len(records))]
             arrays += [pa.array([row[column.place] or None for row in rows], pa.string()) for column in self._fields]
-        return pa.record_batch(arrays, schema=self.schema)
+        identities = None
+        if self._tells_order:
+            versions = [record.version_id for record in records]
+            identities = Identities(
+                pa.array([record.key for record in records], pa.string()),
+                None if self._version is None else pa.array(versions, pa.string()),
+            )
+        return Block(pa.record_batch(arrays, schema=self.schema), identities)
 
 
 def _made(handed: deque[tuple[bytes, Future[_Made]]], *, most: int = 0) -> Iterator[tuple[bytes, _Made]]:
@@ -164,14 +240,14 @@ class _CarefulReader(Iterator[TextBlock]):
     ``lines_before`` is how many lines of the file lie before the next block.
     """
 
-    def __init__(self, blocks: Iterator[bytes], columns: Sequence[TableColumn], file: DataFile, bucket: str) -> None:
+    def __init__(self, blocks: Iterator[bytes], rows: RowReader, file: DataFile, bucket: str) -> None:
         self.lines_before = 0
         self._blocks = blocks
         self._file = file
         self._bucket = bucket
-        self._rows = RowReader(tuple(column.source for column in columns))
+        self._rows = rows
         self._quick = ColumnReader(self._rows)
-        self._batches = BatchReader(self, width=len(columns), file=file, bucket=bucket)
+        self._batches = BatchReader(self, width=len(rows.columns), file=file, bucket=bucket)
         self._texts: Iterator[TextBlock] = iter(())
 
     def records(self, block: bytes) -> Iterator[tuple[RecordBatch, Batch]]:

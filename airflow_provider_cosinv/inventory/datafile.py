@@ -14,7 +14,7 @@ from typing import NamedTuple
 from airflow_provider_cosinv.inventory.field_batches import Batch, BatchReader
 from airflow_provider_cosinv.inventory.manifest import DataFile
 from airflow_provider_cosinv.inventory.record_columns import ColumnReader
-from airflow_provider_cosinv.inventory.records import InventoryRecord, RowReader
+from airflow_provider_cosinv.inventory.records import InventoryRecord, PlusForms, RowReader
 from airflow_provider_cosinv.inventory.stored import corrupt, inflated, verified
 from airflow_provider_cosinv.inventory.text_blocks import text_blocks
 
@@ -48,10 +48,19 @@ def read_records(
 
 
 def read_record_batches(
-    chunks: Iterable[bytes], *, file: DataFile, bucket: str, columns: tuple[str, ...]
+    chunks: Iterable[bytes],
+    *,
+    file: DataFile,
+    bucket: str,
+    columns: tuple[str, ...],
+    plus_forms: PlusForms | None = None,
 ) -> Iterator[RecordBatch]:
-    """Read one data file some hundred records at a time; otherwise as :func:`read_records`."""
-    rows = RowReader(columns)
+    """
+    Read one data file some hundred records at a time; otherwise as :func:`read_records`.
+
+    :param plus_forms: of the report, where other files of it were read or will be
+    """
+    rows = RowReader(columns, plus_forms=plus_forms)
     quick = ColumnReader(rows)
     blocks = text_blocks(
         inflated(verified(chunks, file=file, bucket=bucket), file=file, bucket=bucket), file=file, bucket=bucket

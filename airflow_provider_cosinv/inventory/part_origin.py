@@ -4,13 +4,67 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
 
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
 
 #: The key of a part's metadata.
 ORIGIN = "cos_inventory"
+
+# Of what a part says of the order of its files, as text; more of it is left out, and the order is then not known.
+_MOST_SPANS_BYTES = 1024 * 1024
+
+
+class Span(NamedTuple):
+    """
+    From which identities to which a data file goes that is in the order of its keys, and lists none of them twice.
+
+    :param first: key; empty in a file without rows
+    :param first_versions: of it; one empty text where the report lists none
+    :param last: key
+    :param last_versions: of it
+    """
+
+    first: str
+    first_versions: tuple[str, ...]
+    last: str
+    last_versions: tuple[str, ...]
+
+    @classmethod
+    def of_nothing(cls) -> Span:
+        """Return that of a file without rows."""
+        return cls("", (), "", ())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file has no rows: no key is empty."""
+        return not self.first
+
+
+def are_in_order(spans: Iterable[Span | None]) -> bool:
+    """
+    Return whether files surely list each identity (Key, VersionId) once, all together.
+
+    :param spans: of the files, in any order; None for one that is not in order
+    """
+    known: list[Span] = []
+    for span in spans:
+        if span is None:
+            return False
+        if not span.is_empty:
+            known.append(span)
+    last: str | None = None
+    versions: set[str] = set()
+    for span in sorted(known, key=lambda span: (span.first, span.last)):
+        if last is not None and (span.first < last or (span.first == last and versions & set(span.first_versions))):
+            return False
+        if span.last == last:
+            versions |= set(span.last_versions)
+        else:
+            last, versions = span.last, set(span.last_versions)
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +80,9 @@ class PartOrigin:
     :param report_files: data files of the whole report
     :param files: keys of the data files of this part
     :param listed_objects: objects that COS went through; None in a manifest of the first generation
+    :param spans: of each of them; None where one is not in order, or that is not known
+    :param has_plus: whether a key has ``+`` as COS wrote it; None where that is not known
+    :param has_escaped_plus: whether one has ``%2B``; together with ``has_plus`` keys cannot be decoded
     """
 
     bucket: str
@@ -36,6 +93,9 @@ class PartOrigin:
     report_files: int
     files: tuple[str, ...]
     listed_objects: int | None = None
+    spans: tuple[Span, ...] | None = None
+    has_plus: bool | None = None
+    has_escaped_plus: bool | None = None
 
     @classmethod
     def of(cls, report: Manifest, files: Iterable[DataFile]) -> PartOrigin:
@@ -51,20 +111,47 @@ class PartOrigin:
             listed_objects=report.listed_objects,
         )
 
+    def telling(
+        self, *, spans: Sequence[Span | None] | None, has_plus: bool | None, has_escaped_plus: bool | None
+    ) -> PartOrigin:
+        """Return the origin with what was found out about the keys."""
+        known = None if spans is None else tuple(span for span in spans if span is not None)
+        return replace(
+            self,
+            spans=known if known is not None and len(known) == len(self.files) else None,
+            has_plus=has_plus,
+            has_escaped_plus=has_escaped_plus,
+        )
+
     def as_metadata(self) -> dict[str, str]:
         """Return the key and the text that stand in a part's metadata."""
-        text = json.dumps({**vars(self), "files": list(self.files)}, ensure_ascii=False, separators=(",", ":"))
-        return {ORIGIN: text}
+        data = {name: value for name, value in asdict(self).items() if value is not None or name == "matched_objects"}
+        if len(_as_json(data.get("spans")).encode()) > _MOST_SPANS_BYTES:
+            del data["spans"]
+        return {ORIGIN: _as_json(data)}
 
     @classmethod
     def read(cls, text: str) -> PartOrigin | None:
         """Return the origin that stands in a part's metadata; None where it is none."""
         try:
             data = json.loads(text)
-            origin = cls(**{**data, "files": tuple(data["files"])})
-        except (ValueError, TypeError, KeyError, RecursionError):
+            spans = data.get("spans")
+            known = None if spans is None else tuple(_read_span(*span) for span in spans)
+            origin = cls(**{**data, "files": tuple(data["files"]), "spans": known})
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
         texts = (origin.bucket, origin.source_bucket, origin.manifest_key, origin.checksum, *origin.files)
         numbers = (origin.report_files, origin.matched_objects or 0, origin.listed_objects or 0)
         is_one = all(isinstance(text, str) for text in texts) and all(isinstance(number, int) for number in numbers)
         return origin if is_one else None
+
+
+def _as_json(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _read_span(first: str, first_versions: list[str], last: str, last_versions: list[str]) -> Span:
+    span = Span(first, tuple(first_versions), last, tuple(last_versions))
+    if not all(isinstance(text, str) for text in (first, last, *span.first_versions, *span.last_versions)):
+        raise TypeError(span)
+    return span

@@ -33,12 +33,11 @@ class PartWriter:
     :param path: of the file
     :param columns: of the batches, in order
     :param schema: of the batches
-    :param origin: stands in the file
     """
 
-    def __init__(self, path: Path, *, columns: Sequence[TableColumn], schema: pa.Schema, origin: PartOrigin) -> None:
+    def __init__(self, path: Path, *, columns: Sequence[TableColumn], schema: pa.Schema) -> None:
         named = [field.with_name(column.name) for field, column in zip(schema, columns, strict=True)]
-        self._schema = pa.schema(named, metadata=origin.as_metadata())
+        self._schema = pa.schema(named)
         self._writer = pa.parquet.ParquetWriter(
             path,
             self._schema,
@@ -62,12 +61,14 @@ class PartWriter:
         :return: how many
         """
         named = [batch.rename_columns(self._schema.names) for batch in batches]
-        table = pa.Table.from_batches(named, self._schema.remove_metadata())
+        table = pa.Table.from_batches(named, self._schema)
         if table.num_rows:
-            self._writer.write_table(
-                table.replace_schema_metadata(self._schema.metadata), row_group_size=table.num_rows
-            )
+            self._writer.write_table(table, row_group_size=table.num_rows)
         return int(table.num_rows)
+
+    def tell(self, origin: PartOrigin) -> None:
+        """Let the file say what it was made of; once, behind the last row."""
+        self._writer.add_key_value_metadata(origin.as_metadata())
 
 
 def _dictionaries(column: TableColumn) -> list[str]:

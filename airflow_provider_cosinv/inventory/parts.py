@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError, shown
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.part_folders import TAKEN, with_folders
-from airflow_provider_cosinv.inventory.part_origin import ORIGIN, PartOrigin
+from airflow_provider_cosinv.inventory.part_origin import ORIGIN, PartOrigin, Span, are_in_order
+from airflow_provider_cosinv.inventory.records import BOTH_PLUS_FORMS
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
+from airflow_provider_cosinv.inventory.repeated import count_repeated, find_repeated, once
 from airflow_provider_cosinv.inventory.sql import exactly, identifier, parquet_table
 from airflow_provider_cosinv.inventory.temporary_folder import may_pass
 
@@ -43,6 +46,7 @@ class PartsTable(Relation):
         self.paths = tuple(paths)
         self.allow_partial = allow_partial
         self._columns: tuple[str, ...] = ()
+        self._spans: tuple[Span, ...] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -70,11 +74,30 @@ class PartsTable(Relation):
             )
             described = connection.execute(f"DESCRIBE {identifier(self.name)}").fetchall()
         self._columns = tuple(str(column[0]) for column in described)
+        self._spans = origin.spans
         return origin
+
+    def list_once(self) -> None:
+        """
+        Let the table have each object, or version, once: see :class:`Relation`.
+
+        Parts say whether their files are in order. Only where they are not, identities are compared.
+        """
+        self._prepare()
+        if self.repeated is not None or (self._spans is not None and are_in_order(self._spans)):
+            return
+        table = parquet_table(self.paths)
+        with self.explained():
+            self.engine.run(find_repeated(self._columns, table=table))
+            self.repeated = count_repeated(self.engine.connection)
+            if self.repeated:
+                self.engine.connection.execute(
+                    f"CREATE OR REPLACE TEMP VIEW {identifier(self.name)} AS {once(self._columns, table=table)}"
+                )
 
     def at_depth(self, depth: int) -> str | None:
         """Return the name of a table that has the first folders of each key in a column; see :class:`Relation`."""
-        if TAKEN & {column.lower() for column in self.columns}:
+        if self.repeated or TAKEN & {column.lower() for column in self.columns}:
             return None
         connection = self.engine.connection
         with self.explained():
@@ -212,4 +235,22 @@ def _together(origins: Mapping[str, PartOrigin]) -> PartOrigin:
                     hint="Pass each part once; where batches were cut anew, throw the old parts away.",
                 )
             files[file] = path
-    return PartOrigin(**{**vars(first), "files": tuple(files)})
+    together = replace(first, files=tuple(files)).telling(
+        spans=[span for origin in origins.values() for span in origin.spans or ()],
+        has_plus=_any_of(origin.has_plus for origin in origins.values()),
+        has_escaped_plus=_any_of(origin.has_escaped_plus for origin in origins.values()),
+    )
+    if together.has_plus and together.has_escaped_plus:
+        raise COSInventoryCorruptReportError(
+            f"The keys of these parts cannot be trusted: {BOTH_PLUS_FORMS}.",
+            bucket=together.bucket,
+            key=together.manifest_key,
+            hint="Take the inventory again, under a new id.",
+        )
+    return together
+
+
+def _any_of(facts: Iterable[bool | None]) -> bool | None:
+    """Return whether one is true; None where none is, and not all are known."""
+    found = list(facts)
+    return True if True in found else None if None in found else False

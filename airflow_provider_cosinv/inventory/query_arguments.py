@@ -99,12 +99,12 @@ def read_edges(value: Any) -> tuple[int, ...]:
 
 
 def read_prices(value: Any) -> dict[str, float]:
-    """Check a price for each class, and return it by the class without case and underscores."""
+    """Check a price for each class, and return it by the class in upper case."""
     return _by_class(value, _read_price, what="price", example='{"STANDARD": 0.024}')
 
 
 def read_minimum(value: Any) -> dict[str, int]:
-    """Check a number of bytes for each class, and return it by the class without case and underscores."""
+    """Check a number of bytes for each class, and return it by the class in upper case."""
     return _by_class(
         value, whole_number(at_least=0), what="minimum", example='{"STANDARD_IA": 65536}', may_be_empty=True
     )
@@ -121,13 +121,15 @@ def _by_class(
     if not isinstance(value, Mapping) or not (value or may_be_empty):
         raise ValueError(f"is {value!r}, not a {what} for each storage class, such as {example}")
     found: dict[str, Any] = {}
+    seen: set[str] = set()
     for name, entry in value.items():
         if not isinstance(name, str) or not plain_class(name):
             raise ValueError(f"has {name!r}, which is no storage class")
-        if plain_class(name) in found:
+        if plain_class(name) in seen:
             raise ValueError(f"has the class {name} twice")
+        seen.add(plain_class(name))
         try:
-            found[plain_class(name)] = read(entry)
+            found[name.upper()] = read(entry)
         except ValueError as error:
             raise ValueError(f"of {name} {error}") from None
     return found

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.fields import VERSION_FIELDS
 
+#: SQL of the rows that are no delete markers. COS may leave the column empty for objects: unknown is an object.
+IS_OBJECT = "IsDeleteMarker IS NOT TRUE"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -31,6 +34,11 @@ class Source:
     def optional(self, column: str, kind: str) -> str:
         """Return a column as SQL, or NULL of its type."""
         return column if self.has(column) else f"NULL::{kind}"
+
+    @property
+    def is_object(self) -> str:
+        """SQL of the rows that are no delete markers, as far as the table tells."""
+        return IS_OBJECT if self.has("IsDeleteMarker") else "true"
 
     def check(self, needs: Iterable[str], *, query: str) -> None:
         """

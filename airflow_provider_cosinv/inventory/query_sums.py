@@ -16,6 +16,9 @@ from airflow_provider_cosinv.inventory.part_folders import FOLDERS
 from airflow_provider_cosinv.inventory.query_source import Source, encoded_prefix_of, prefix_of
 from airflow_provider_cosinv.inventory.sql import literal
 
+#: SQL that counts delete markers. Of nothing but unknown values DuckDB counts NULL.
+MARKERS = "coalesce(count_if(IsDeleteMarker), 0)"
+
 
 @dataclass(frozen=True)
 class Group:
@@ -67,12 +70,13 @@ def prefix_group(source: Source, depth: int) -> Group:
 
 
 def object_sums(source: Source) -> tuple[Sum, ...]:
-    """Count objects and delete markers, and add up bytes."""
-    markers = "count_if(IsDeleteMarker)" if source.has("IsDeleteMarker") else None
+    """Count objects and delete markers, and add up the bytes of the objects."""
+    if not source.has("IsDeleteMarker"):
+        return (Sum("objects", "count(*)"), Sum("delete_markers", None), Sum("bytes", "sum(Size)"))
     return (
-        Sum("objects", f"count(*) - {markers}" if markers else "count(*)"),
-        Sum("delete_markers", markers),
-        Sum("bytes", "sum(Size)"),
+        Sum("objects", f"count(*) - {MARKERS}"),
+        Sum("delete_markers", MARKERS),
+        Sum("bytes", f"sum(Size) FILTER (WHERE {source.is_object})"),
     )
 
 

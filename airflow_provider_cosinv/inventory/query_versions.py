@@ -3,18 +3,26 @@
 
 from __future__ import annotations
 
-from airflow_provider_cosinv.inventory.query_source import Source, prefix_of
-from airflow_provider_cosinv.inventory.query_sums import Sum, class_group, limited, prefix_group, share_of, summed
+from airflow_provider_cosinv.inventory.query_source import IS_OBJECT, Source, prefix_of
+from airflow_provider_cosinv.inventory.query_sums import (
+    MARKERS,
+    Sum,
+    class_group,
+    limited,
+    prefix_group,
+    share_of,
+    summed,
+)
 
 
 def noncurrent_versions(source: Source, *, depth: int, limit: int | None) -> str:
     """Versions and bytes that are not the latest ones, and delete markers, by storage class and prefix."""
     states = {"current": "IsLatest", "noncurrent": "NOT IsLatest", "unknown": "IsLatest IS NULL"}
-    sums = [Sum("delete_markers", "count_if(IsDeleteMarker)")]
+    sums = [Sum("delete_markers", MARKERS)]
     for state, condition in states.items():
-        is_object = f"{condition} AND IsDeleteMarker IS NOT TRUE"
-        sums.append(Sum(f"{state}_versions", f"count_if({is_object})"))
-        sums.append(Sum(f"{state}_bytes", f"sum(Size) FILTER (WHERE {is_object})"))
+        is_counted = f"{condition} AND {IS_OBJECT}"
+        sums.append(Sum(f"{state}_versions", f"count_if({is_counted})"))
+        sums.append(Sum(f"{state}_bytes", f"sum(Size) FILTER (WHERE {is_counted})"))
     groups = [class_group(source.optional("StorageClass", "VARCHAR")), prefix_group(source, depth)]
     columns = [f"{state}_{what}" for state in states for what in ("versions", "bytes")]
     return (
@@ -28,16 +36,22 @@ def noncurrent_versions(source: Source, *, depth: int, limit: int | None) -> str
 def deleted_keys(source: Source, *, depth: int, limit: int | None) -> str:  # noqa: ARG001  whole keys are compared
     """Keys whose latest version is a delete marker, and what lies below it, by prefix."""
     return (
-        "WITH deleted AS (\n"
-        "  SELECT Key, count_if(IsDeleteMarker) AS markers, count_if(IsDeleteMarker IS NOT TRUE) AS versions,"
-        " sum(Size) FILTER (WHERE IsDeleteMarker IS NOT TRUE) AS bytes\n"
-        "  FROM inventory\n  GROUP BY Key\n  HAVING bool_or(IsLatest AND IsDeleteMarker)\n"
+        "WITH keys AS (\n"
+        f"  SELECT Key, {MARKERS} AS markers, count_if({IS_OBJECT}) AS versions,"
+        f" sum(Size) FILTER (WHERE {IS_OBJECT}) AS bytes,"
+        " coalesce(bool_or(IsLatest AND IsDeleteMarker), false) AS is_deleted\n"
+        "  FROM inventory\n  GROUP BY Key\n"
+        # A version that is known to be the latest, and an object, rules out the unknown ones.
+        "  HAVING is_deleted OR coalesce(bool_or(IsLatest IS NULL AND IsDeleteMarker), false)"
+        " AND NOT coalesce(bool_or(IsLatest), false)\n"
         "), sums AS (\n"
-        f"  SELECT {prefix_of('Key', depth)} AS prefix, count(*) AS keys,"
-        " count_if(versions = 0)::BIGINT AS keys_without_versions,"
-        " count_if(versions > 0)::BIGINT AS keys_with_versions,"
-        " sum(versions)::BIGINT AS hidden_versions, coalesce(sum(bytes), 0)::BIGINT AS hidden_bytes,"
-        " (sum(markers) - count(*))::BIGINT AS older_delete_markers\n"
-        "  FROM deleted\n  GROUP BY 1\n)\n"
-        f"SELECT *\nFROM sums\nORDER BY hidden_bytes DESC, keys DESC, prefix{limited(limit)}"
+        f"  SELECT {prefix_of('Key', depth)} AS prefix, count_if(is_deleted)::BIGINT AS keys,"
+        " count_if(is_deleted AND versions = 0)::BIGINT AS keys_without_versions,"
+        " count_if(is_deleted AND versions > 0)::BIGINT AS keys_with_versions,"
+        " coalesce(sum(versions) FILTER (WHERE is_deleted), 0)::BIGINT AS hidden_versions,"
+        " coalesce(sum(bytes) FILTER (WHERE is_deleted), 0)::BIGINT AS hidden_bytes,"
+        " coalesce(sum(markers - 1) FILTER (WHERE is_deleted), 0)::BIGINT AS older_delete_markers,"
+        " count_if(NOT is_deleted)::BIGINT AS unknown_keys\n"
+        "  FROM keys\n  GROUP BY 1\n)\n"
+        f"SELECT *\nFROM sums\nORDER BY hidden_bytes DESC, keys DESC, unknown_keys DESC, prefix{limited(limit)}"
     )

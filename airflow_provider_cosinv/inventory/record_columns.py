@@ -70,6 +70,8 @@ class ColumnReader:
         try:
             for place, index, parse in self._rows.typed:
                 fields[place] = _read_column(parse, columns[index])
+                if place == 0 and not self._rows.plus_forms.note_text("\0".join(columns[index])):
+                    return None
         except (ValueError, OverflowError, OSError, TypeError):
             return None
         keys, *_ = fields

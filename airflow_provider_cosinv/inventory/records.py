@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from threading import Lock
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -15,6 +16,8 @@ from airflow_provider_cosinv.inventory.fields import METADATA_PREFIX
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _INTEGER = re.compile(r"[0-9]+")
+# Since 2001, before which COS kept nothing. With fewer digits it may be a date, such as 20260101, or no time at all.
+_UNIX_SECONDS = re.compile(r"[1-9][0-9]{9}")
 _ISO = re.compile(
     r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:\.(\d+))?\s*(?:(Z|UTC)|([+-]\d{2}):?(\d{2}))?", re.IGNORECASE
 )
@@ -87,6 +90,48 @@ def decode_key(text: str) -> str:
         raise ValueError(f"{shown(repr(text))} is not UTF-8 when decoded") from error
 
 
+#: Why a report's keys cannot be decoded.
+BOTH_PLUS_FORMS = (
+    "the report's keys have both + and %2B: they are form-encoded, where + is a blank and not a plus, and would name"
+    " other objects than these"
+)
+#: A plus as percent-encoding writes it.
+ESCAPED_PLUS = ("%2B", "%2b")
+
+
+class PlusForms:
+    """
+    How the keys of a report write a plus: as it is, or as ``%2B``.
+
+    COS documents no more than that keys are URL-encoded. Percent-encoding may do one or the other. A report that does
+    both is form-encoded, where ``+`` is a blank: read as a plus, it would name another object. Threads share it.
+    """
+
+    def __init__(self) -> None:
+        self.has_plus = False
+        self.has_escaped_plus = False
+        self._lock = Lock()
+
+    def note(self, *, plus: bool, escaped_plus: bool) -> bool:
+        """
+        Note what some keys have, unless the report would have both with them.
+
+        :return: False where it would
+        """
+        if not plus and not escaped_plus:
+            return True
+        with self._lock:
+            plus, escaped_plus = plus or self.has_plus, escaped_plus or self.has_escaped_plus
+            if plus and escaped_plus:
+                return False
+            self.has_plus, self.has_escaped_plus = plus, escaped_plus
+        return True
+
+    def note_text(self, text: str) -> bool:
+        """Note what a text of keys has; otherwise as :meth:`note`."""
+        return self.note(plus="+" in text, escaped_plus="%" in text and any(form in text for form in ESCAPED_PLUS))
+
+
 def parse_timestamp(text: str) -> datetime:
     """
     Return a time as an aware one: ISO 8601, an HTTP date or Unix seconds. Without a zone it is UTC.
@@ -98,7 +143,7 @@ def parse_timestamp(text: str) -> datetime:
         micros = (fraction or "")[:6].ljust(6, "0")
         zone = f"{hours}:{minutes}" if hours else "+00:00"
         return datetime.fromisoformat(f"{day}T{clock}.{micros}{zone}")
-    if _INTEGER.fullmatch(text):
+    if _UNIX_SECONDS.fullmatch(text):
         return datetime.fromtimestamp(int(text), timezone.utc)
     if _HTTP_DATE.fullmatch(text):
         # A zone of -0000 gives a naive time.
@@ -166,10 +211,12 @@ class RowReader:
     Turns the rows of one schema into records.
 
     :param columns: the names of the schema, in order
+    :param plus_forms: of the report; default: these rows are a report of their own
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], *, plus_forms: PlusForms | None = None) -> None:
         self.columns = tuple(columns)
+        self.plus_forms = plus_forms or PlusForms()
         positions = {name: place for place, name in enumerate(InventoryRecord._fields)}
         #: Place in the record, index of the column, reader of its values.
         self.typed: list[tuple[int, int, Callable[[str], Any]]] = []
@@ -203,6 +250,8 @@ class RowReader:
             if text := row[index]:
                 try:
                     values[place] = parse(text)
+                    if place == 0 and not self.plus_forms.note_text(text):
+                        raise ValueError(BOTH_PLUS_FORMS)
                 except (ValueError, OverflowError, OSError, TypeError) as error:
                     raise ValueError(f"{shown(self.columns[index])}: {error}") from error
         if not values[0]:

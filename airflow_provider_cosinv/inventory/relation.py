@@ -63,6 +63,8 @@ class Relation(ABC):
 
     #: Whether ``inventory_encoded`` is there too, whose keys are still percent-encoded.
     has_encoded = False
+    #: How many objects stand in it twice or more often, once that was looked for; see :meth:`list_once`.
+    repeated: int | None = None
 
     def __init__(self, *, engine: Engine, name: str = "inventory") -> None:
         self.engine = engine
@@ -91,6 +93,14 @@ class Relation(ABC):
         :return: None if only the values are known
         """
         return None
+
+    def list_once(self) -> None:  # noqa: B027  a table may be of another kind than objects
+        """
+        Let the table have each object, or version of it (Key, VersionId), once from here on.
+
+        Nothing says that COS lists each of them once. Of two rows of one, that of the latest ``LastModifiedDate``
+        counts. It costs little where the report is in the order of its keys, and else a grouping of all identities.
+        """
 
     @abstractmethod
     def _run(self, statement: str, plan: Plan) -> list[tuple[Any, ...]]:

@@ -12,9 +12,10 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, C
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.feed import Feed
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
-from airflow_provider_cosinv.inventory.part_origin import PartOrigin
+from airflow_provider_cosinv.inventory.part_origin import PartOrigin, are_in_order
 from airflow_provider_cosinv.inventory.plan import fields_scanned, scans
 from airflow_provider_cosinv.inventory.relation import Plan, Relation
+from airflow_provider_cosinv.inventory.repeated import IDENTITY, count_repeated, find_repeated, once
 from airflow_provider_cosinv.inventory.sql import identifier, literal, parquet_table
 from airflow_provider_cosinv.inventory.table_columns import DECODE_KEY_MACRO, NOT_SURE, TableColumn, table_columns
 from airflow_provider_cosinv.inventory.temporary_folder import writing_there
@@ -61,6 +62,7 @@ class ReportTable(Relation):
         self._columns = table_columns(report.columns)
         self._copy: Path | None = None
         self._has_fields = False
+        self._is_to_list_once = self._is_in_order = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -89,7 +91,7 @@ class ReportTable(Relation):
             thrown away
         :raises COSInventoryTransientError: where the disk of the temporary folder is full
         """
-        reader = self._reader(self._columns, decodes_keys=True)
+        reader = self._reader(self._columns, decodes_keys=True, tells_order=True)
         from airflow_provider_cosinv.inventory.part_writer import PartWriter
 
         self._check_names()
@@ -97,10 +99,17 @@ class ReportTable(Relation):
         with (
             writing_there(),
             self._feed(reader) as feed,
-            PartWriter(path, columns=self._columns, schema=reader.schema, origin=origin) as writer,
+            PartWriter(path, columns=self._columns, schema=reader.schema) as writer,
         ):
             written = sum(writer.write(turn) for turn in feed.turns())
             feed.finish()
+            writer.tell(
+                origin.telling(
+                    spans=[reader.spans[file.key] for file in self.files],
+                    has_plus=reader.plus_forms.has_plus,
+                    has_escaped_plus=reader.plus_forms.has_escaped_plus,
+                )
+            )
         self._check_rows(feed.rows)
         return written
 
@@ -110,6 +119,18 @@ class ReportTable(Relation):
             # A copy that was kept has none.
             self._has_fields, self._copy = True, None
         return _WITH_FIELDS
+
+    def list_once(self) -> None:
+        """
+        Let the table have each object, or version, once: see :class:`Relation`.
+
+        The order is looked at while a statement reads. Only where the files are in none, identities are compared, and
+        only where some are there twice, the statement is repeated, over a copy.
+        """
+        self._is_to_list_once = True
+        if self._copy is not None:
+            with self.explained():
+                self._offer_copy(self._copy)
 
     def _prepare(self) -> None:
         self._check_names()
@@ -137,14 +158,27 @@ class ReportTable(Relation):
         if self._copy is None and scans(plan) > 1:
             # The feed can be read once.
             self._keep_copy()
-        if self._copy is not None:
-            return self.engine.run(statement)
-        scanned = set(fields_scanned(plan))
-        return self._stream(
-            statement,
-            [column for column in self._columns if column.feed_name in scanned],
-            [column for column in self._fields if column.field_feed_name in scanned],
-        )
+        if self._copy is None:
+            scanned = set(fields_scanned(plan))
+            answer = self._stream(
+                statement,
+                [column for column in self._columns if column.feed_name in scanned],
+                [column for column in self._fields if column.field_feed_name in scanned],
+            )
+            if not self._has_repeated():
+                return answer
+            self._keep_copy()
+        return self.engine.run(statement)
+
+    def _has_repeated(self) -> bool:
+        """Return whether identities are there twice, though each is wanted once."""
+        if not self._is_to_list_once or self._is_in_order:
+            return False
+        if self.repeated is None:
+            known = [column for column in self._columns if column.name in IDENTITY]
+            self._stream(find_repeated(self.columns, table="inventory"), known, [])
+            self.repeated = count_repeated(self.engine.connection)
+        return self.repeated > 0
 
     def _keep_copy(self) -> None:
         path = self.engine.new_file("inventory.parquet")
@@ -154,13 +188,21 @@ class ReportTable(Relation):
         rows = f"SELECT {columns}{fields} FROM {table}"
         statement = f"COPY ({rows}) TO {literal(str(path))} (FORMAT parquet, PRESERVE_ORDER true)"
         self._stream(statement, self._columns, self._fields)
-        source = parquet_table([str(path)])
-        encoded = "replace(url_encode(Key), '%2F', '/')"
-        self._make_view("inventory", f"SELECT {columns} FROM {source}")
-        self._make_view("inventory_encoded", f"SELECT * REPLACE ({encoded} AS Key) FROM inventory")
-        if fields:
-            self._make_view(_WITH_FIELDS, f"SELECT * FROM {source}")
         self._copy = path
+        self._offer_copy(path)
+
+    def _offer_copy(self, path: Path) -> None:
+        stored = source = parquet_table([str(path)])
+        if self._is_to_list_once and not self._is_in_order:
+            if self.repeated is None:
+                self.engine.run(find_repeated(self.columns, table=stored))
+                self.repeated = count_repeated(self.engine.connection)
+            source = f"({once(self.columns, table=stored)})" if self.repeated else stored
+        encoded = "replace(url_encode(Key), '%2F', '/')"
+        self._make_view("inventory", f"SELECT {', '.join(map(identifier, self.columns))} FROM {source}")
+        self._make_view("inventory_encoded", f"SELECT * REPLACE ({encoded} AS Key) FROM inventory")
+        if self._fields:
+            self._make_view(_WITH_FIELDS, f"SELECT * FROM {stored}")
 
     def _stream(
         self, statement: str, wanted: Sequence[TableColumn], fields: Sequence[TableColumn]
@@ -196,7 +238,12 @@ class ReportTable(Relation):
         import duckdb
 
         # A scan has at least one field.
-        reader = self._reader(wanted or self._columns[:1], fields, is_careful=is_careful)
+        reader = self._reader(
+            wanted or self._columns[:1],
+            fields,
+            is_careful=is_careful,
+            tells_order=self._is_to_list_once and not self._is_in_order,
+        )
         with self._feed(reader) as feed:
             self._offer(reader.schema, feed.batches())
             try:
@@ -209,6 +256,8 @@ class ReportTable(Relation):
             finally:
                 self.engine.connection.unregister(_FEED)
             feed.finish()
+            if self._is_to_list_once:
+                self._is_in_order = self._is_in_order or are_in_order(reader.spans.get(file.key) for file in self.files)
             return answer, feed.rows
 
     def _feed(self, reader: ArrowReader) -> Feed:

@@ -30,8 +30,8 @@ READERS = {count: reader_of(COLUMNS[:count]) for count in (1, 2)}
 
 
 def quickly(text: bytes, columns: int = 2) -> list[tuple[str, ...]] | None:
-    batch = READERS[columns].quickly(text)
-    return None if batch is None else [tuple(row.values()) for row in batch.to_pylist()]
+    block = READERS[columns].quickly(text)
+    return None if block is None else [tuple(row.values()) for row in block.batch.to_pylist()]
 
 
 def by_records(text: bytes, columns: int = 2) -> object:
@@ -139,14 +139,19 @@ class Watch:
         self.asked_for.add(name)
 
 sys.meta_path.insert(0, Watch())
+from airflow_provider_cosinv.inventory.arrow_order import FileOrder
 from airflow_provider_cosinv.inventory.arrow_reader import ArrowReader
 from airflow_provider_cosinv.inventory.table_columns import table_columns
 
-columns = table_columns(("Key", "Size", "LastModifiedDate", "ETag", "IsLatest", "Tag", "Crc64"))
-reader = ArrowReader(columns=columns, wanted=columns, bucket="b-1250000000", decodes_keys=True)
-row = b'"a%2Fb","1","2026-11-26T00:00:00.000Z","e","True","k=v&l=w","7"'
-batch = reader.quickly(row + b"\\n" + b'"c","","","","","",""' + b"\\n")
-assert batch is not None and batch.num_rows == 2
+columns = table_columns(("Key", "VersionId", "Size", "LastModifiedDate", "ETag", "IsLatest", "Tag", "Crc64"))
+reader = ArrowReader(columns=columns, wanted=columns, bucket="b-1250000000", decodes_keys=True, tells_order=True)
+row = b'"a%2Fb","v{}","1","2026-11-26T00:00:00.000Z","e","True","k=v&l=w","7"\\n'
+rows = b"".join(row.replace(b"{}", version) for version in (b"3", b"1", b"2"))
+block = reader.quickly(rows + b'"c","","","","","","",""\\n')
+assert block is not None and block.batch.num_rows == 4
+order = FileOrder()
+order.add(block.identities)
+assert order.span is not None
 print("pandas" in Watch.asked_for)
 """
 
