@@ -189,7 +189,7 @@ def test_faults_on_the_way_are_waited_out(cos, filesystem, local, fault):
         ({"action": "GetObject", "status": 403, "code": "AccessDenied"}, COSInventoryPermissionError),
         ({"action": "GetObject", "status": 403, "code": "AccessDenied", "nth": 6}, COSInventoryPermissionError),
         ({"action": "GetObject", "cut_after": 10}, COSInventoryTransientError),
-        ({"action": "GetObject", "status": 200, "body": "PAR1"}, COSInventoryCorruptReportError),
+        ({"action": "GetObject", "status": 200, "body": "PAR1"}, COSInventoryRequestError),
     ],
     ids=["missing", "forbidden", "forbidden-later", "always-cut", "something-else"],
 )
