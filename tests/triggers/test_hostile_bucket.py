@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import structlog
 from airflow.sdk.execution_time.comms import GetVariable
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.inventory import ReportSearch
@@ -192,6 +192,7 @@ whatever_comes = settings(
 
 
 @whatever_comes
+@example(answers={"manifest.checksum": Reply(status=403, headers={"x-cos-request-id": "a\xff\xfe"}, bare=True)})
 @given(answers=buckets())
 def test_wait_yields_one_event_that_airflow_can_carry(server, answers):
     answer(server, answers)
