@@ -19,7 +19,6 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.hooks.failure import failing_fast
 
 if TYPE_CHECKING:
-    import jinja2
     from airflow.sdk import Context
 
 #: Those that are SQL, or name a file of it.
@@ -71,7 +70,7 @@ class TextFields(BaseOperator):
         self,
         content: Any,
         context: Context,
-        jinja_env: jinja2.Environment | None = None,
+        jinja_env: Any = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
         """
@@ -103,7 +102,7 @@ class TextFields(BaseOperator):
     def _text_fields(self) -> list[str]:
         return [name for name in self.template_fields if name in TEXT_FIELDS]
 
-    def _template(self, name: str | None, content: str, env: jinja2.Environment) -> tuple[jinja2.Template, str]:
+    def _template(self, name: str | None, content: str, env: Any) -> tuple[Any, str]:
         """Return the template of a field, or of a text in a list or mapping, and its source."""
         if not _names_file(name, content):
             return env.from_string(content), content
