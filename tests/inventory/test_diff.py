@@ -183,7 +183,7 @@ def test_unchanged_keys_are_counted_without_reading_them_again(engine: Engine) -
             statements.append(statement)
             return super().run(statement, **how)
 
-    table.engine = Listening(engine.connection, engine.folder)
+    table.engine = Listening(engine.connection, engine.folder, is_confined=engine.is_confined)
 
     assert (table.counts().unchanged, statements) == (3, [])
 
