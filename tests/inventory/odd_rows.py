@@ -216,6 +216,9 @@ VALUES: tuple[tuple[str, str, Any], ...] = (
     ("Appid", "", None),
 )
 
+#: Those that one report may have: beside a key with %2B, none has a plus of its own.
+TOGETHER = tuple(case for case in VALUES if case[2] is not REFUSED and case[:2] != ("Key", "a+b"))
+
 # As long as a field may be, and three times as long when it is percent-encoded.
 _LONG = "清" * 130_000
 _A = ("a", 1, "x")

@@ -50,6 +50,17 @@ def test_a_gb_is_1024_mb_and_classes_match_in_any_spelling():
             "cost": 0.15,
             "total_cost": 0.45,
         },
+        {
+            "storage_class": "DEEP_ARCHIVE",
+            "objects": 0,
+            "delete_markers": 0,
+            "bytes": 0,
+            "billed_bytes": 0,
+            "billed_gb": 0.0,
+            "price": 9,
+            "cost": 0.0,
+            "total_cost": 0.45,
+        },
     ]
 
 

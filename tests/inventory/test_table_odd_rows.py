@@ -26,6 +26,7 @@ from tests.inventory.odd_rows import (
     FILE_COLUMNS,
     FILES,
     REFUSED,
+    TOGETHER,
     USUAL,
     VALUES,
     OddFile,
@@ -125,11 +126,11 @@ def test_a_usual_value_is_sure(column: str) -> None:
 
 
 def test_the_table_takes_all_odd_values_together(engine: Engine) -> None:
-    bodies = [gzip.compress(line_of(column, text)) for column, text, _ in VALID]
+    bodies = [gzip.compress(line_of(column, text)) for column, text, _ in TOGETHER]
     table = table_of(engine, bodies, columns=COLUMNS, rows=len(bodies))
     rows = table.fetch(ALL, max_rows=1000).rows
 
-    assert in_any_order(rows) == in_any_order(expected(*case) for case in VALID)
+    assert in_any_order(rows) == in_any_order(expected(*case) for case in TOGETHER)
 
 
 @pytest.mark.parametrize(("column", "text"), REFUSALS)
@@ -225,7 +226,7 @@ def test_polars_reads_the_same_of_what_it_can_read(engine: Engine) -> None:
     # Formats that polars has, and no escapes in tags that only Python replaces.
     cases = [
         case
-        for case in VALID
+        for case in TOGETHER
         if not (case[0] == "LastModifiedDate" and not case[1].endswith(("Z", "+08:00", "-03:30")) and case[1])
         and not (case[0] == "LastModifiedDate" and case[1].startswith(("0001", "9999")))
         and "\r" not in case[1]
