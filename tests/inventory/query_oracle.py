@@ -135,7 +135,7 @@ def by_age(rows: Sequence[Row], *, now: datetime, edges: Sequence[int] = (7, 30,
     names = ["future", *(f"{start}-{end} days" if end else f"{start}+ days" for start, end in bounds)]
 
     def place(row: Row) -> int | None:
-        moment = row["LastModifiedDate"]
+        moment: datetime | None = row["LastModifiedDate"]
         if moment is None:
             return None
         if moment > now:

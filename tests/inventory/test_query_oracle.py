@@ -96,7 +96,7 @@ _rows = st.fixed_dictionaries(
 @st.composite
 def reports(draw: st.DrawFn) -> list[list[Row]]:
     """Data files: in the order of the keys or not, with rows that stand twice in one file or in two."""
-    rows = draw(st.lists(_rows, max_size=12))
+    rows: list[Row] = draw(st.lists(_rows, max_size=12))
     for row in draw(st.lists(st.sampled_from(rows), max_size=4)) if rows else []:
         moment = row["LastModifiedDate"]
         # It was overwritten while COS listed, or not.
