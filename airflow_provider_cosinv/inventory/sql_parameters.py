@@ -53,9 +53,8 @@ def bind(connection: DuckDBPyConnection, sql: str, names: Collection[str], value
     text = sql.encode()
     pieces, end = [], 0
     for start, behind, name in _found(sql, text):
-        if name.lower() in given:
-            pieces += [text[end:start], f"getvariable({literal(_PREFIX + name.lower())})".encode()]
-            end = behind
+        pieces += [text[end:start], f"getvariable({literal(_PREFIX + name.lower())})".encode()]
+        end = behind
     return b"".join([*pieces, text[end:]]).decode()
 
 

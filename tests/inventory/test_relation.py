@@ -202,6 +202,23 @@ def test_an_order_is_kept(tmp_path: Path, options: str) -> None:
     assert saved == fetched == sorted(saved, key=lambda key: (-int(key[-1]), key))
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT Key FROM inventory",
+        "SELECT Key FROM inventory WHERE Size >= (SELECT min(Size) FROM inventory)",
+    ],
+    ids=["streamed", "copied"],
+)
+def test_saved_rows_of_a_file_stay_in_their_order(tmp_path: Path, sql: str) -> None:
+    bodies = [some_rows(150_000, prefix=prefix) for prefix in "ab"]
+    with open_engine(EngineSettings(threads=4)) as engine:
+        table_of(engine, bodies, rows=300_000).save(sql, tmp_path / "x.csv", options="FORMAT csv, HEADER false")
+    saved = (tmp_path / "x.csv").read_text().split()
+    for prefix in "ab":
+        assert [key for key in saved if key[0] == prefix] == [f"{prefix}/{n}" for n in range(150_000)]
+
+
 @pytest.mark.parametrize("options", ["FORMAT parquet", "FORMAT csv"])
 def test_saved_file_replaces_another_once_it_is_whole(relation: Relation, tmp_path: Path, options: str) -> None:
     path = tmp_path / "saved"
@@ -224,6 +241,7 @@ def test_saved_file_may_be_on_another_disk(relation: Relation, tmp_path: Path, m
     assert (tmp_path / "saved.csv").read_text() == "Key\nk\n"
     assert relation.save("SELECT Key, Size FROM inventory", tmp_path / "by", options="FORMAT csv, PARTITION_BY (Size)")
     assert (tmp_path / "by" / "Size=1").is_dir()
+    assert list(relation.engine.folder.glob("*-saved")) == []
 
 
 def test_what_cannot_be_written_is_an_error(relation: Relation, tmp_path: Path) -> None:
