@@ -44,17 +44,17 @@ def derive(identity: TaskIdentity = IDENTITY, bucket: str = BUCKET, **changes: A
     return derive_inventory_id(identity, bucket=bucket, configuration=configuration)
 
 
-def test_a_hundred_thousand_identities_have_as_many_ids() -> None:
+def test_thousands_of_identities_have_as_many_ids() -> None:
     identities = [
         dataclasses.replace(
             IDENTITY, dag_id=dag, task_id=task, run_id=f"scheduled__{run}", map_index=index, generation=generation
         )
         for dag, task, run, index, generation in product(
-            ("a", "a.b", "清单", "x" * 250), ("b.c", "c", "b-c", "库存", "y" * 250), range(100), range(-1, 24), range(2)
+            ("a", "a.b", "清单", "x" * 250), ("b.c", "c", "b-c", "库存", "y" * 250), range(10), range(-1, 9), range(2)
         )
     ]
 
-    assert len(identities) == 100_000
+    assert len(identities) == 4_000
     assert len(
         {derive_inventory_id(identity, bucket=BUCKET, configuration=CONFIGURATION) for identity in identities}
     ) == len(identities)
