@@ -51,7 +51,7 @@ class Meter:
     async def weigh(self) -> None:
         """Measure what the watching takes, while nobody waits yet."""
         self.begin()
-        await asyncio.sleep(_WEIGHED)
+        await asyncio.sleep(min(_WEIGHED, self._case.seconds))
         alone = self.end()
         self._own = alone.cpu / alone.wall
 
