@@ -37,7 +37,9 @@ def test_json_of_a_parameter_is_refused_by_name(call: Callable[[str], Any], text
 
 
 def test_nested_value_of_a_result_that_python_cannot_read_stays_text() -> None:
-    deep = "[" * 3000 + "]" * 3000
+    deep = "[" * 201 + "]" * 201
     assert jsonable(deep, "JSON") == deep
+    wide = ", ".join(["[1]"] * 300 + ['"' + "[" * 300 + '"'])
+    assert jsonable(f"[{wide}]", "JSON") == [[1]] * 300 + ["[" * 300]
     assert jsonable(LONG, "JSON") == ["9" * 5000]
     assert jsonable("[18446744073709551616, 7]", "JSON") == ["18446744073709551616", 7]

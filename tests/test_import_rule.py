@@ -18,7 +18,7 @@ NAME = "airflow_provider_cosinv"
 ALLOWED = {
     "exceptions": set(),
     "get_provider_info": set(),
-    "inventory": {"inventory", "exceptions", "duckdb", "isal", "numpy", "pyarrow", "typing_extensions"},
+    "inventory": {"inventory", "exceptions", "duckdb", "fsspec", "isal", "numpy", "pyarrow", "typing_extensions"},
     "cos": {
         "cos",
         "inventory",

@@ -203,7 +203,7 @@ def refusal(answer: Answer, request: COSRequest, *, region: str, document: Eleme
 
     :param document: the answer's; without it, the body is read
     """
-    code, message = _error_of(read_document(answer) if document is None else document)
+    code, message = _error_of(read_document(answer, may_be_cut=True) if document is None else document)
     status = answer.status
     cls = _CLASS_BY_CODE.get(code or "") or _CLASS_BY_STATUS.get(status)
     if cls is None:
@@ -303,13 +303,18 @@ def unusable_page(answer: Answer, request: COSRequest, reason: object) -> COSInv
     )
 
 
-def read_document(answer: Answer) -> Element | None:
-    """Return the document, or None where the body is not the kind of XML that COS sends."""
+def read_document(answer: Answer, *, may_be_cut: bool = False) -> Element | None:
+    """
+    Return the document, or None if the body is not the kind of XML that COS sends.
+
+    :param may_be_cut: take what arrived of a document: of a long error the code comes first
+    """
     reader = XMLReader()
     try:
         # A gateway may compress what COS writes for the moment, though it was asked not to.
-        reader.feed(_inflated(answer.body, answer.content_encoding))
-        return reader.close()
+        body = _inflated(answer.body, answer.content_encoding)
+        reader.feed(body)
+        return reader.close_early() if may_be_cut and len(body) >= ERROR_LIMIT else reader.close()
     except (ValueError, LookupError, zlib.error):
         # LookupError: an encoding that Python does not know.
         return None

@@ -18,6 +18,9 @@ _ISO = "%Y-%m-%dT%H:%M:%S.%f+00:00"
 # Airflow takes no other whole number from a task.
 _LEAST, _MOST = -(2**63), 2**64 - 1
 _MOST_DIGITS = 20
+# Brackets within each other: what reads a result calls itself for each.
+_MOST_DEPTH = 200
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def reading(name: str, kind: str) -> str:
@@ -47,16 +50,25 @@ def jsonable(value: Any, kind: str) -> Any:
     if value is None:
         return None
     if _NESTED.fullmatch(kind):
-        try:
-            return json.loads(value, parse_constant=str, parse_int=_whole_of, parse_float=_exactly)
-        except RecursionError:
-            # Nested more deeply than Python reads; no less is told.
+        if _is_deep(value):
             return value
+        return json.loads(value, parse_constant=str, parse_int=_whole_of, parse_float=_exactly)
     if kind.startswith("DECIMAL"):
         return _exactly(value)
     if isinstance(value, float) and not math.isfinite(value):
         return json.dumps(value)
     return whole(value) if type(value) is int else value
+
+
+def _is_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= _MOST_DEPTH:
+        return False
+    depth = 0
+    for bracket in re.findall(r"[\[{\]}]", _STRINGS.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > _MOST_DEPTH:
+            return True
+    return False
 
 
 def _whole_of(digits: str) -> int | str:

@@ -38,7 +38,7 @@ class XMLReader:
         parser.CharacterDataHandler = self._text
         parser.StartDoctypeDeclHandler = self._refuse_doctype
         self._elements = 0
-        self._depth = 0
+        self._open: list[str] = []
         self._unread = 0
 
     def feed(self, data: bytes) -> None:
@@ -63,6 +63,14 @@ class XMLReader:
         self._parse(b"", is_last=True)
         return self._builder.close()
 
+    def close_early(self) -> Element | None:
+        """Return as much of the document as arrived; None if that is no element."""
+        if not self._elements:
+            return None
+        for tag in reversed(self._open):
+            self._builder.end(tag)
+        return self._builder.close()
+
     def _parse(self, data: bytes, *, is_last: bool) -> None:
         try:
             self._parser.Parse(data, is_last)
@@ -75,15 +83,15 @@ class XMLReader:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._unread = 0
         self._elements += 1
-        self._depth += 1
-        if self._elements > MAX_ELEMENTS or self._depth > MAX_DEPTH:
+        if self._elements > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH:
             raise XMLError("the XML has more elements than any of COS")
-        self._builder.start(tag.rpartition("\n")[2], attributes)
+        name = tag.rpartition("\n")[2]
+        self._open.append(name)
+        self._builder.start(name, attributes)
 
-    def _end(self, tag: str) -> None:
+    def _end(self, _: str) -> None:
         self._unread = 0
-        self._depth -= 1
-        self._builder.end(tag.rpartition("\n")[2])
+        self._builder.end(self._open.pop())
 
     def _text(self, text: str) -> None:
         self._unread = 0

@@ -23,9 +23,9 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from airflow_provider_cosinv.exceptions import COSInventoryThrottledError
 from airflow_provider_cosinv.hooks.interval import interval_at
 
-#: Looks at one bucket at the same time: a sixth of the connections, so that a bucket that hangs leaves some to others,
-#: and as many as the event loop does in one round without being late for anybody. What many looks have in hand at once
-#: counts as old to Python's garbage collection, which then stops the loop to look at all that there is.
+#: Looks at one bucket at the same time: half of the connections to its host, so that a bucket that hangs leaves some to
+#: others, and as many as the event loop does in one round without being late for anybody. What many looks have in hand
+#: at once counts as old to Python's garbage collection, which then stops the loop to look at all that there is.
 PLACES = 16
 
 # Seconds. Airflow's scheduler can fail a task whose trigger fires within its first second (apache/airflow#66374).

@@ -193,11 +193,13 @@ def test_fields_pass_through_as_cos_wrote_them(engine: Engine, tmp_path: Path, r
 
 def test_fields_of_parts_are_spelled_as_the_documents_spell_them(engine: Engine, tmp_path: Path) -> None:
     table, manifest = report_of(engine, [ODD_ROW])
-    table.save_part(tmp_path / "part.parquet")
-    parts = PartsTable(engine=engine, paths=[str(tmp_path / "part.parquet")])
+    part = tmp_path / "part.parquet"
+    table.save_part(part)
     columns = [column for column in COLUMNS if column != "Tag"]
 
-    written = write_inventory(parts, "true", tmp_path, report=manifest, place=PLACE, columns=columns)
+    with open_engine(EngineSettings(threads=2), inputs=[str(part)]) as another:
+        parts = PartsTable(engine=another, paths=[str(part)])
+        written = write_inventory(parts, "true", tmp_path, report=manifest, place=PLACE, columns=columns)
 
     assert fields_of(written) == [
         {

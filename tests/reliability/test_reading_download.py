@@ -161,6 +161,6 @@ class TestBomb:
     def test_a_manifest_larger_than_any_is_refused(self, cos):
         report = put_report(cos, DESTINATION, columns=COLUMNS)
         cos.put_object(DESTINATION, report.manifest_key, b" " * (64 * MEBIBYTE + 1))
-        with pytest.raises(COSInventoryRequestError, match="longer than the 67108864 bytes") as raised:
+        with pytest.raises(COSInventoryRequestError, match="longer than the 33554432 bytes") as raised:
             manifest_of(report)
         assert (raised.value.bucket, raised.value.key) == (DESTINATION, report.manifest_key)
