@@ -29,7 +29,7 @@ from airflow_provider_cosinv.inventory.layout import (
 )
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, parse_manifest
 from airflow_provider_cosinv.inventory.relation import Relation
-from airflow_provider_cosinv.inventory.selection_csv import csv_value, packed_pieces
+from airflow_provider_cosinv.inventory.selection_csv import kept_and_written, packed_pieces
 from airflow_provider_cosinv.inventory.sql import identifier, parquet_table
 from airflow_provider_cosinv.inventory.table_columns import TableColumn, table_columns
 from airflow_provider_cosinv.inventory.temporary_folder import writing_there
@@ -134,12 +134,12 @@ def write_inventory(
         )
     chosen = _chosen(relation, report, columns)
     table = relation.with_fields()
-    staged = [column.field_name if table else column.name for column in chosen]
+    kept, fields = kept_and_written(chosen, has_fields=table is not None)
     # By itself, so that no parenthesis too many makes another query of it.
     relation.check(f"SELECT ({where}\n) FROM {identifier(relation.name)}", parameters=parameters)
     stage = relation.engine.new_file("selection.parquet")
     rows = relation.save(
-        _stage_sql(relation, table or relation.name, where, staged, chosen),
+        _stage_sql(relation, table or relation.name, where, kept, chosen),
         stage,
         options="FORMAT parquet, COMPRESSION zstd",
         parameters=parameters,
@@ -149,7 +149,6 @@ def write_inventory(
     files: list[DataFile] = []
     local: list[Path] = []
     with relation.explained(), writing_there():
-        fields = [identifier(column.field_name) if table else csv_value(column) for column in chosen]
         for packed, size, md5 in packed_pieces(connection, stage, fields, rows_per_piece=rows_per_file):
             # Two pieces may be the same where a row stands twice, but two files may not.
             name = hashlib.md5(f"{len(files)} {md5}".encode(), usedforsecurity=False).hexdigest()
@@ -224,14 +223,14 @@ def chosen_columns(report: Manifest, columns: Sequence[str] | None) -> tuple[Tab
     return tuple(column for column in there if wanted & {column.name.lower(), column.source.lower()})
 
 
-def _stage_sql(relation: Relation, table: str, where: str, staged: Sequence[str], chosen: Iterable[TableColumn]) -> str:
-    known = {column.name for column in chosen}
+def _stage_sql(relation: Relation, table: str, where: str, kept: Sequence[str], chosen: Iterable[TableColumn]) -> str:
+    names = {column.name for column in chosen}
     # The manifest has the sum of the sizes; delete markers are counted.
-    names = [*staged, *(name for name in _SUMMED if name in relation.columns and name not in staged)]
-    order = [name for name in _ORDER if name in known]
+    summed = [identifier(name) for name in _SUMMED if name in relation.columns and name not in names]
+    order = [name for name in _ORDER if name in names]
     # The condition begins on the first line, where errors say that it does, and may end in a comment.
     return (
-        f"SELECT {', '.join(map(identifier, names))} FROM {identifier(table)} AS {identifier(relation.name)}"
+        f"SELECT {', '.join([*kept, *summed])} FROM {identifier(table)} AS {identifier(relation.name)}"
         f" WHERE ({where}\n) ORDER BY {', '.join(map(identifier, order))}"
     )
 

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.inventory.sql import identifier, literal, parquet_table
+from airflow_provider_cosinv.inventory.table_columns import Kind, TableColumn
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-    from airflow_provider_cosinv.inventory.table_columns import TableColumn
 
 # Every value is quoted, so that spaces at its ends stay.
 _CSV_OPTIONS = (
@@ -24,6 +23,7 @@ _CSV_OPTIONS = (
 _GZIP_LEVEL = 1  # packs such rows as well as 3 does, in half the time
 _BLOCK_BYTES = 1024 * 1024
 
+_ODD = identifier("as written")
 _PAIR = "url_encode(pair.key) || '=' || url_encode(pair.value)"
 _BY_TYPE = {
     # As the documents of COS write them (436/30622).
@@ -48,7 +48,38 @@ def csv_value(column: TableColumn) -> str:
     if column.name == "Key":
         # The emulator, and COS's own signature, leave the same characters alone; a slash stays readable.
         return f"replace(url_encode({name}), '%2F', '/')"
-    return _BY_TYPE.get(column.kind.type, "$").replace("$", name)
+    return _BY_TYPE.get(column.kind.type, "$::VARCHAR").replace("$", name)
+
+
+def kept_and_written(columns: Sequence[TableColumn], *, has_fields: bool) -> tuple[list[str], list[str]]:
+    """
+    Return SQL of what to keep of the selected rows, and SQL over that of the fields to write.
+
+    Values take less memory than fields, above all those by which the rows are sorted. So a field is kept only if it is
+    spelled in another way than :func:`csv_value` spells its value.
+
+    :param columns: of the table, in the order of the fields
+    :param has_fields: the table has each field as COS wrote it, :meth:`Relation.with_fields`
+    """
+    if not has_fields:
+        return [identifier(column.name) for column in columns], [csv_value(column) for column in columns]
+    kept, written, differs, odd = [], [], [], []
+    for column in columns:
+        name, field = identifier(column.name), identifier(column.field_name)
+        if column.kind is Kind.TEXT:
+            kept.append(name)
+            written.append(name)
+        elif column.kind is Kind.TAGS:
+            kept.append(field)
+            written.append(field)
+        else:
+            kept.append(name)
+            differs.append(f"{field} IS DISTINCT FROM {csv_value(column)}")
+            odd.append(f"CASE WHEN {differs[-1]} THEN {field} END")
+            written.append(f"coalesce({_ODD}[{len(odd)}], {csv_value(column)})")
+    # One column, NULL if all are as they are spelled here: an empty text takes room, too.
+    kept.append(f"CASE WHEN {' OR '.join(differs)} THEN [{', '.join(odd)}] END AS {_ODD}")
+    return kept, written
 
 
 def packed_pieces(
