@@ -69,7 +69,7 @@ class TestAPlusInTwoForms:
     def test_a_table_is_an_error_where_keys_are_read(self, manifest, files):
         report = manifest(*files)
         hook = COSInventoryHook()
-        for asked in ({"sql": ALL_KEYS}, {"query": "by_prefix"}):
+        for asked in ({"sql": ALL_KEYS}, {"query": "by_prefix"}, {"query": "largest_objects"}):
             with pytest.raises(COSInventoryCorruptReportError, match=REASON):
                 hook.query(manifest=report, **asked)
         if all('"' not in "".join(file) for file in files):
