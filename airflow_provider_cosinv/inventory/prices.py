@@ -45,13 +45,11 @@ def storage_cost(source: Source, *, prices: Mapping[str, float], minimum_bytes: 
 
 
 def _billed_bytes(source: Source, minimum_bytes: Mapping[str, int]) -> str:
-    size = "Size"
-    if minimum_bytes:
-        size = (
-            f"greatest(Size, {_by_class('StorageClass', {name: str(least) for name, least in minimum_bytes.items()})})"
-        )
     # A delete marker is nothing that is stored, whatever COS writes for its size.
-    return f"sum({size}) FILTER (WHERE Size IS NOT NULL AND {source.is_object})"
+    if not minimum_bytes:
+        return f"sum(Size) FILTER (WHERE {source.is_object})"
+    least = _by_class("StorageClass", {name: str(least) for name, least in minimum_bytes.items()})
+    return f"sum(greatest(Size, {least})) FILTER (WHERE Size IS NOT NULL AND {source.is_object})"
 
 
 def _by_class(column: str, values: Mapping[str, str]) -> str:

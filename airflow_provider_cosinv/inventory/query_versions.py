@@ -14,6 +14,9 @@ from airflow_provider_cosinv.inventory.query_sums import (
     summed,
 )
 
+# Of a key: its latest version is a delete marker, or nothing says whether it is.
+_DELETED, _UNKNOWN = 3, 1
+
 
 def noncurrent_versions(source: Source, *, depth: int, limit: int | None) -> str:
     """Versions and bytes that are not the latest ones, and delete markers, by storage class and prefix."""
@@ -35,23 +38,27 @@ def noncurrent_versions(source: Source, *, depth: int, limit: int | None) -> str
 
 def deleted_keys(source: Source, *, depth: int, limit: int | None) -> str:  # noqa: ARG001  whole keys are compared
     """Keys whose latest version is a delete marker, and what lies below it, by prefix."""
+    # What is known to be the latest counts before what may be.
+    state = (
+        f"max(CASE WHEN IsLatest AND IsDeleteMarker THEN {_DELETED} WHEN IsLatest THEN {_DELETED - 1}"
+        f" WHEN IsLatest IS NULL AND IsDeleteMarker THEN {_UNKNOWN} ELSE 0 END)"
+    )
     return (
         "WITH keys AS (\n"
-        f"  SELECT Key, {MARKERS} AS markers, count_if({IS_OBJECT}) AS versions,"
-        f" sum(Size) FILTER (WHERE {IS_OBJECT}) AS bytes,"
-        " coalesce(bool_or(IsLatest AND IsDeleteMarker), false) AS is_deleted\n"
-        "  FROM inventory\n  GROUP BY Key\n"
-        # A version that is known to be the latest, and an object, rules out the unknown ones.
-        "  HAVING is_deleted OR coalesce(bool_or(IsLatest IS NULL AND IsDeleteMarker), false)"
-        " AND NOT coalesce(bool_or(IsLatest), false)\n"
-        "), sums AS (\n"
-        f"  SELECT {prefix_of('Key', depth)} AS prefix, count_if(is_deleted)::BIGINT AS keys,"
+        f"  SELECT Key, {MARKERS} AS markers, count(*) - {MARKERS} AS versions,"
+        f" sum(Size) FILTER (WHERE {IS_OBJECT}) AS bytes, {state} AS state\n"
+        f"  FROM inventory\n  GROUP BY Key\n  HAVING state IN ({_DELETED}, {_UNKNOWN})\n"
+        "), deleted AS (\n"
+        f"  SELECT {prefix_of('Key', depth)} AS prefix, state = {_DELETED} AS is_deleted, markers, versions, bytes\n"
+        "  FROM keys\n"
+        "), counts AS (\n"
+        "  SELECT prefix, count_if(is_deleted)::BIGINT AS keys,"
         " count_if(is_deleted AND versions = 0)::BIGINT AS keys_without_versions,"
         " count_if(is_deleted AND versions > 0)::BIGINT AS keys_with_versions,"
         " coalesce(sum(versions) FILTER (WHERE is_deleted), 0)::BIGINT AS hidden_versions,"
         " coalesce(sum(bytes) FILTER (WHERE is_deleted), 0)::BIGINT AS hidden_bytes,"
         " coalesce(sum(markers - 1) FILTER (WHERE is_deleted), 0)::BIGINT AS older_delete_markers,"
         " count_if(NOT is_deleted)::BIGINT AS unknown_keys\n"
-        "  FROM keys\n  GROUP BY 1\n)\n"
-        f"SELECT *\nFROM sums\nORDER BY hidden_bytes DESC, keys DESC, unknown_keys DESC, prefix{limited(limit)}"
+        "  FROM deleted\n  GROUP BY prefix\n)\n"
+        f"SELECT *\nFROM counts\nORDER BY hidden_bytes DESC, keys DESC, unknown_keys DESC, prefix{limited(limit)}"
     )
