@@ -47,14 +47,15 @@ def aggregate(task: Task) -> list[Group]:
 
 def aggregate_parquet(task: Task) -> list[Group]:
     """Sum up Parquet."""
-    with open_engine(_SETTINGS) as engine:
+    with open_engine(_SETTINGS, inputs=[task.parquet]) as engine:
         return _groups(PartsTable(engine=engine, paths=[task.parquet]))
 
 
 def diff(task: Task) -> list[int]:
     """Compare two reports: return how many objects are new, gone and changed."""
-    with open_engine(_SETTINGS) as engine:
-        first, second = (_side(engine, path) for path in (task.parquet, task.second_parquet))
+    paths = (task.parquet, task.second_parquet)
+    with open_engine(_SETTINGS, inputs=paths) as engine:
+        first, second = (_side(engine, path) for path in paths)
         counts = DiffTable(engine=engine, previous=first, current=second).counts()
     return [counts.added, counts.removed, counts.changed]
 
