@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
 from airflow_provider_cosinv.cos.session import POOL_SIZE
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryRequestError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryRequestError, shown
 from airflow_provider_cosinv.inventory.sql_errors import INPUTS_ONLY
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class COSFileSystem(AbstractFileSystem):  # type: ignore[misc]
         name = self._strip_protocol(path)
         if self._inputs is not None and name not in self._inputs:
             raise COSInventoryConfigurationError(
-                f"SQL may not read {self.unstrip_protocol(name)}.", parameter="sql", hint=INPUTS_ONLY
+                f"SQL may not read {shown(self.unstrip_protocol(name))}.", parameter="sql", hint=INPUTS_ONLY
             )
         with self._lock:
             found = self._objects.get(name)

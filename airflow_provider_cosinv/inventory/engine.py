@@ -237,7 +237,7 @@ def _confine(connection: DuckDBPyConnection, folder: Path, inputs: Iterable[str]
             connection.execute(f"SET {name} = [{', '.join(map(literal, spellings))}]")
         except duckdb.Error as error:
             raise COSInventoryConfigurationError(
-                f"An input is not a valid path: {error}",
+                f"An input is not a valid path: {shown(error)}",
                 parameter="parts",
                 hint="Write an absolute path, or cos://name-APPID/key.",
             ) from error
@@ -254,7 +254,7 @@ def _explained(path: Path) -> Iterator[None]:
     except OSError as error:
         cls = COSInventoryTransientError if error.errno in MAY_PASS else COSInventoryConfigurationError
         raise cls(
-            f"{path} cannot be written: {error.strerror or error}.",
+            f"{shown(path)} cannot be written: {shown(error.strerror or error)}.",
             hint="Give the path of a file in a folder that is there, and that the task may write to.",
         ) from error
 

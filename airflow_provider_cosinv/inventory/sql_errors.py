@@ -70,7 +70,9 @@ def confined(error: Exception | None = None) -> COSInventoryConfigurationError:
     found = _CONFINED.search(str(error))
     path = found["path"] if found else None
     return COSInventoryConfigurationError(
-        "SQL may not load extensions or change settings." if path is None else f"SQL may not read or write {path}.",
+        "SQL may not load extensions or change settings."
+        if path is None
+        else f"SQL may not read or write {shown(path)}.",
         parameter="sql",
         hint=INPUTS_ONLY,
     )

@@ -9,11 +9,11 @@ and are constants of a plan, as parameters are.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.inventory.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def bind(connection: DuckDBPyConnection, sql: str, names: Collection[str], value
             connection.execute(f"SET VARIABLE {variable} = ?", [given[name.lower()]])
         except duckdb.Error as error:
             raise COSInventoryConfigurationError(
-                f"The value of the parameter {name} is not one that SQL takes: {error}",
+                f"The value of the parameter {shown(name)} is not one that SQL takes: {shown(error)}",
                 parameter="parameters",
                 hint="Give text, numbers, True, False, None, or lists and mappings of them.",
             ) from error
@@ -61,7 +61,7 @@ def bind(connection: DuckDBPyConnection, sql: str, names: Collection[str], value
 def _check(names: Collection[str], values: Mapping[str, Any]) -> None:
     if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
         raise COSInventoryConfigurationError(
-            f"{values!r} is not a mapping of parameters.",
+            f"{shown(repr(values))} is not a mapping of parameters.",
             parameter="parameters",
             hint='Give a mapping, such as {"least": 1000}, whose value SQL reads as $least.',
         )
@@ -74,16 +74,20 @@ def _check(names: Collection[str], values: Mapping[str, Any]) -> None:
     wanted, given = ({name.lower() for name in some} for some in (names, values))
     if missing := wanted - given:
         raise COSInventoryConfigurationError(
-            f"The SQL has parameters without a value: {', '.join(f'${name}' for name in sorted(missing))}.",
+            f"The SQL has parameters without a value: {_listed(missing)}.",
             parameter="parameters",
             hint="Give the values in parameters, by name.",
         )
     if unknown := given - wanted:
         raise COSInventoryConfigurationError(
-            f"The SQL has no parameter {', '.join(f'${name}' for name in sorted(unknown))}.",
+            f"The SQL has no parameter {_listed(unknown)}.",
             parameter="parameters",
             hint="Correct the name, or leave the value away.",
         )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return shown(", ".join(f"${name}" for name in sorted(names)))
 
 
 def _found(sql: str, text: bytes) -> Iterator[tuple[int, int, str]]:
