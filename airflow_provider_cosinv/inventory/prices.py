@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.query_arguments import plain_class
 from airflow_provider_cosinv.inventory.query_source import Source
-from airflow_provider_cosinv.inventory.query_sums import Sum, class_group, object_sums, summed
+from airflow_provider_cosinv.inventory.query_sums import Sum, class_group, object_bytes, object_sums, summed
 from airflow_provider_cosinv.inventory.sql import literal
 
 #: Bytes of the GB that storage is billed by: 1,024 MB (436/40099).
@@ -47,7 +47,7 @@ def storage_cost(source: Source, *, prices: Mapping[str, float], minimum_bytes: 
 def _billed_bytes(source: Source, minimum_bytes: Mapping[str, int]) -> str:
     # A delete marker is nothing that is stored, whatever COS writes for its size.
     if not minimum_bytes:
-        return f"sum(Size) FILTER (WHERE {source.is_object})"
+        return object_bytes(source)
     least = _by_class("StorageClass", {name: str(least) for name, least in minimum_bytes.items()})
     return f"sum(greatest(Size, {least})) FILTER (WHERE Size IS NOT NULL AND {source.is_object})"
 
