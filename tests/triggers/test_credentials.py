@@ -71,13 +71,23 @@ def test_a_wait_outlives_its_first_credentials(cos, job, connect, cloud, wall_cl
 
     async def wait():
         waiting = asyncio.create_task(only_event(make_trigger(job)))
-        await until(lambda: cos.jobs()[0]["missed_polls"])
+        await until(lambda: polls() >= 1)
         first = len(cloud.issued)
-        # They have ended: COS refuses them.
-        wall_clock.forward(601)
+        # The last fifth of their time has begun: others are issued.
+        wall_clock.forward(500)
         await until(lambda: len(cloud.issued) > first)
+        # A poll that was under way may still have the old ones; the one after it has not.
+        renewed = polls()
+        await until(lambda: polls() >= renewed + 2)
+        # The old ones have ended, and COS refuses them.
+        wall_clock.forward(101)
+        ended = polls()
+        await until(lambda: polls() >= ended + 2)
         cos.deliver_job(job["job_id"])
         return await waiting
+
+    def polls():
+        return cos.jobs()[0]["missed_polls"]
 
     assert asyncio.run(wait())["outcome"] == "found"
 
@@ -169,7 +179,8 @@ def test_a_renewal_that_is_refused_ends_the_wait_with_an_error_that_names_the_so
         waiting = asyncio.create_task(only_event(make_trigger(job, deadline=time.time() + 3600)))
         await until(lambda: cos.jobs()[0]["missed_polls"])
         cloud.answers = [answer]
-        wall_clock.forward(601)
+        # They hold at COS for a while, for polls that are under way; the next one needs others.
+        wall_clock.forward(580)
         return await waiting
 
     event = asyncio.run(wait())
