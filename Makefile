@@ -22,7 +22,8 @@ SLOWEST := --durations=20 --durations-min=1
 help:
 	@echo "make demo             the main job on the emulator, with a real Airflow; no account needed"
 	@echo "make test             lint, types, and all tests that need neither a running Airflow nor other servers"
-	@echo "make integration      a real Airflow, the examples, the site, the wheel, and the oldest versions"
+	@echo "make integration      a real Airflow, the examples, the site, the wheel, and a million objects"
+	@echo "make cell             the tests of make test with the oldest versions, in random order"
 	@echo "make docs             the documentation as a site, in site/; every warning is an error"
 	@echo "make snippets         docs/snippets and dags_examples into the pages that show them"
 	@echo "make system           Airflow on PostgreSQL, with Celery and Redis, and its web interface in a browser"
@@ -67,7 +68,7 @@ types: $(READY)
 unit: $(READY)
 	$(PYTEST) $(PARALLEL) $(SLOWEST) -m "not integration" --ignore=tests/airflow --ignore=tests/system
 
-integration: docs airflow slow cell
+integration: docs airflow slow
 
 # By itself: a running Airflow is four programs.
 airflow: $(READY)
