@@ -44,7 +44,7 @@ def events(airflow):
     """Dates of the reports that were announced, in order."""
     found = airflow.client.asset_events()
     payloads = [event["extra"]["payload"] for event in found if event["extra"].get("from_trigger")]
-    return sorted(payload["date"] for payload in payloads)
+    return sorted(payload["date"] for payload in payloads if payload["source_bucket"] == SOURCE)
 
 
 def test_each_new_report_starts_one_run_whatever_happens_to_the_triggerer(airflow, airflow_cos):

@@ -10,7 +10,9 @@ from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 from airflow_provider_cosinv.triggers.cos_inventory_event import COSInventoryEventTrigger
 
 BUCKET = "hostile-1250000000"
-watcher = COSInventoryEventTrigger(bucket=BUCKET, inventory_id="daily", cos_conn_id="cos_held", poke_interval=1)
+watcher = COSInventoryEventTrigger(
+    bucket=BUCKET, inventory_id="daily", watermark="hostile", cos_conn_id="cos_held", poke_interval=1
+)
 
 
 @dag(schedule=[Asset(f"cos://{BUCKET}/daily", watchers=[AssetWatcher(name="hostile", trigger=watcher)])])
