@@ -17,7 +17,7 @@ from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.exceptions import COSInventoryTransientError
 
 _CHECK_NETWORK = "Check the network to COS."
-# Of an error of this package, which does not keep the library's as its cause.
+# Attribute that marks a slow answer: our errors do not keep the library's error as their cause.
 _SLOW = "cosinv_slow"
 
 

@@ -85,7 +85,7 @@ class Resolver(AbstractResolver):
 def _ask(found: asyncio.Future[list[Any]], host: str, port: int, family: socket.AddressFamily) -> None:
     try:
         outcome: Any = [
-            # An IPv6 address with a scope is told with it.
+            # Keep the scope of an IPv6 address.
             (kind, protocol, *_numeric(address))
             for kind, _, protocol, _, address in socket.getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG
@@ -93,7 +93,7 @@ def _ask(found: asyncio.Future[list[Any]], host: str, port: int, family: socket.
             # Some systems without IPv6 return packed bytes of it.
             if len(address) < 3 or isinstance(address[0], str)  # noqa: PLR2004  host and port
         ]
-    except Exception as error:  # noqa: BLE001  whatever it is, those who wait shall have it
+    except Exception as error:  # noqa: BLE001  any error belongs to those who wait for the result
         outcome = error
 
     def tell() -> None:

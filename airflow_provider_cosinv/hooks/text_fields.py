@@ -124,7 +124,7 @@ def plain(value: Any) -> Any:
     """
     Return a value with lists in place of other sequences: the output of a mapped task is one that reads itself lazily.
 
-    :param value: of a field that is no text
+    :param value: value of a field that does not hold text
     """
     if isinstance(value, Mapping):
         return {name: plain(entry) for name, entry in value.items()}

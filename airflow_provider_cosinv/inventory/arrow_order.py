@@ -90,7 +90,7 @@ def _ties(rows: Identities) -> NDArray[np.uint64] | None:
         return np.empty(0, np.uint64)
     before = pc.indices_nonzero(pc.invert(ascends))
     ties = np.frombuffer(before.buffers()[1], np.uint64)[: len(before)]
-    # Of bytes: where pyarrow makes an array or a scalar of something else, it may import pandas, which takes a second.
+    # Made of bytes: pyarrow may import pandas, which takes a second, to convert another value to an array or scalar.
     after = pa.Array.from_buffers(pa.uint64(), len(ties), [None, pa.py_buffer(ties + np.uint64(1))])
     if versions is None or not pc.all(pc.equal(keys.take(before), keys.take(after))).as_py():
         return None

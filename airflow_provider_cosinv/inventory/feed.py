@@ -30,7 +30,7 @@ _TURN_ROWS = 122_880
 # glibc's malloc keeps, for what is asked for next, twice the largest piece that it saw freed; where that is small, it
 # gives the memory of each block back to the system, and that of the next is faulted in anew. It heeds no larger one.
 _LARGEST_PIECE_BYTES = 31 * 1024 * 1024
-# Seconds after which a wait begins again: a signal that arrives just before it begins is handled only after it.
+# Seconds of one wait: a signal that arrives just before a wait begins is handled only after it.
 _PATIENCE = 0.2
 # Seconds for threads to end once nothing is wanted of them: one may wait for the network. Airflow kills a task five
 # seconds after it asked it to stop, and there is more to do in them.

@@ -13,7 +13,7 @@ from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
 #: The key of a part's metadata.
 ORIGIN = "cos_inventory"
 
-# Of what a part says of the order of its files, as text; more of it is left out, and the order is then not known.
+# Size limit of the spans in a part's metadata. Longer spans are left out, and the order is then unknown.
 _MOST_SPANS_BYTES = 1024 * 1024
 
 

@@ -14,7 +14,7 @@ from airflow_provider_cosinv.inventory.query_sums import (
     summed,
 )
 
-# Of a key: its latest version is a delete marker, or nothing says whether it is.
+# The latest version of a key is a delete marker, or may be one.
 _DELETED, _UNKNOWN = 3, 1
 
 
