@@ -102,7 +102,7 @@ screenshots: $(READY) $(OLD)/.ready
 $(OLD)/.ready: $(READY) constraints/airflow-3.1.txt
 	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
 	$(BIN)/uv pip install --quiet --python $(OLD)/bin/python --constraint constraints/airflow-3.1.txt --editable . \
-		pillow psutil pytest pytest-timeout selenium
+		hypothesis pillow psutil pytest pytest-timeout selenium
 	@touch $@
 
 benchmark: $(READY)
