@@ -129,6 +129,7 @@ def test_another_md5_and_another_size_are_refused():
     assert "the manifest says" in refusal(GOOD, file=dataclasses.replace(file, size=len(GOOD) + 1))
 
 
+@pytest.mark.integration
 def test_blocks_are_small_however_well_they_were_packed():
     deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
     body = b"".join(deflate.compress(bytes(MEBIBYTE)) for _ in range(100)) + deflate.flush()

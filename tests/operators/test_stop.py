@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -34,7 +35,12 @@ OPERATORS = {
 # A request that COS holds back for longer than any test takes.
 HELD = 600
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("impatient_retries")]
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.usefixtures("impatient_retries"),
+    # A signal may arrive between the birth of a connection and the line that would close it.
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,7 @@ def emulator():
     for thread in threading.enumerate():
         if thread.name.startswith("cos-inventory-feed"):
             thread.join(10)
+    gc.collect()
 
 
 @pytest.fixture
