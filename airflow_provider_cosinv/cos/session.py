@@ -19,10 +19,10 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from airflow_provider_cosinv.cos.network import causes
-from airflow_provider_cosinv.cos.pace import PacedResponse
-from airflow_provider_cosinv.cos.route import place_of, route_to
-from airflow_provider_cosinv.cos.tls import checked_path
+from airflow_provider_cosinv.cos.network.errors import causes
+from airflow_provider_cosinv.cos.network.pace import PacedResponse
+from airflow_provider_cosinv.cos.network.route import place_of, route_to
+from airflow_provider_cosinv.cos.network.tls import checked_path
 
 #: Threads of one client that can talk to COS without opening connections anew.
 POOL_SIZE = 16

@@ -24,8 +24,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryTransientError,
 )
 from airflow_provider_cosinv.inventory import STANDARD_FIELDS, DataFile, InventoryRecord
-from airflow_provider_cosinv.inventory.datafile import read_records
 from airflow_provider_cosinv.inventory.fields import BASE_FIELDS, VERSION_FIELDS
+from airflow_provider_cosinv.inventory.rows.record_reader import read_records
 from tests.inventory.strategies import damaged
 
 BUCKET = "inventorybucket-1250000000"

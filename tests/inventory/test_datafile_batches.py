@@ -15,8 +15,8 @@ from hypothesis import given
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryTransientError
 from airflow_provider_cosinv.inventory import DataFile, InventoryRecord
-from airflow_provider_cosinv.inventory.datafile import read_record_batches, read_records
-from airflow_provider_cosinv.inventory.records import RowReader
+from airflow_provider_cosinv.inventory.rows.record_reader import read_record_batches, read_records
+from airflow_provider_cosinv.inventory.rows.records import RowReader
 from tests.inventory.strategies import damaged
 
 BUCKET = "inventorybucket-1250000000"

@@ -12,15 +12,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from airflow_provider_cosinv.cos.multipart import UploadCalls
+from airflow_provider_cosinv.cos.uploads import UploadCalls
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
-from airflow_provider_cosinv.inventory import feed
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
 from airflow_provider_cosinv.operators.cos_inventory_diff import COSInventoryDiffOperator
 from airflow_provider_cosinv.operators.cos_inventory_parquet import COSInventoryToParquetOperator
 from airflow_provider_cosinv.operators.cos_inventory_query import COSInventoryQueryOperator
 from airflow_provider_cosinv.operators.cos_inventory_selection import COSInventorySelectionOperator
+from airflow_provider_cosinv.table.csv import parallel_reader as feed
 from tests.conftest import DESTINATION, SOURCE
 from tests.support.reports import take_report
 from tests.support.tasks import make_context

@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryDuplicateError, COSInventoryTransientError
-from airflow_provider_cosinv.operators import submission
+from airflow_provider_cosinv.operators import _submission as submission
 from tests.conftest import DESTINATION, SOURCE
 from tests.cos.scripted_server import ScriptedServer
 from tests.cos.test_network import certificate  # noqa: F401  a fixture
