@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_cosinv.exceptions import shown
 from airflow_provider_cosinv.hooks.lineage import Place, was_read, was_written
+from airflow_provider_cosinv.hooks.progress import warn
 from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
 from airflow_provider_cosinv.hooks.source import ManifestLike, Parts, PartsSource, ReportSource, naming
 from airflow_provider_cosinv.hooks.table import open_engine_over, report_table
@@ -83,11 +84,10 @@ def compare(
 
         new = side(later, "current")
         old = None if earlier is None else side(earlier, "previous")
-        warnings = () if old is None else check_alike(old.report, new.report)
+        warnings = check_alike(old.report if old else None, new.report)
         comparison = Comparison.of((old or new).table.columns, new.table.columns)
-        for warning in warnings:
-            # Before the long work, so that the task can be stopped.
-            hook.log.warning("%s", warning)
+        # Before the long work, so that the task can be stopped.
+        warn(hook.log, warnings)
         columns = comparison.previous_columns
         diff = DiffTable(
             engine=engine,

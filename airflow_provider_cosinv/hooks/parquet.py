@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.hooks.destination import ResultLocation
 from airflow_provider_cosinv.hooks.lineage import Place, was_written
+from airflow_provider_cosinv.hooks.progress import warn
 from airflow_provider_cosinv.hooks.results import ResultFile, Stopwatch
 from airflow_provider_cosinv.hooks.source import Batch, ManifestLike, ReportSource
 from airflow_provider_cosinv.inventory.engine import EngineSettings
-from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
+from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, filter_warnings
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.hooks.table_calls import TableCalls
@@ -33,8 +34,7 @@ def to_parquet(
     watch = Stopwatch()
     source = ReportSource.of(manifest, batch)
     report, files = source.report, source.chosen
-    for text in source.warnings():
-        hook.log.warning("%s", text)
+    warn(hook.log, filter_warnings(report))
     beside = f"cos://{report.bucket}/{report.manifest_key.rpartition('/')[0]}/parquet/"
     part = ResultFile(
         location=_in_folder(destination or beside, part_name(report, files)),

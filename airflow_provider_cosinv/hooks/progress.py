@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 from airflow_provider_cosinv.exceptions import COSInventoryError, shown
-from airflow_provider_cosinv.inventory.manifest import Manifest
+from airflow_provider_cosinv.inventory.manifest import Manifest, filter_warnings
 from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
 
 #: In Airflow's task state store: what was seen last, for a sensor that is a new process at each look.
@@ -36,6 +36,12 @@ class Logger(Protocol):
 
     def warning(self, message: str, /, *arguments: Any) -> Any:
         """Log what is odd."""
+
+
+def warn(log: Logger, sentences: Iterable[str]) -> None:
+    """Log a warning for each sentence."""
+    for sentence in sentences:
+        log.warning("%s", sentence)
 
 
 class StateLog:
@@ -86,6 +92,7 @@ class StateLog:
     def ready(self, manifest: Manifest) -> None:
         """Log the end of the wait: how long it took and what the report holds."""
         self.log.info("Report ready (waited %s): %s", self.waited, describe_manifest(manifest))
+        warn(self.log, filter_warnings(manifest))
 
     def recall(self, context: Mapping[str, Any]) -> None:
         """Take up what an earlier process of this attempt wrote down with :meth:`remember`."""

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.hooks.lineage import Place, was_written
+from airflow_provider_cosinv.hooks.progress import warn
 from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
 from airflow_provider_cosinv.inventory.engine import EngineSettings
+from airflow_provider_cosinv.inventory.manifest import filter_warnings
+from airflow_provider_cosinv.inventory.parts import PartsTable
 from airflow_provider_cosinv.inventory.queries import ready_query
 from airflow_provider_cosinv.inventory.relation import Relation
 
@@ -77,12 +80,17 @@ class Question:
             )
         return self._sql or ""
 
+    @property
+    def checked_columns(self) -> tuple[str, ...]:
+        """The columns of the answer that :meth:`warnings` looks at."""
+        return ("storage_class", "objects", "delete_markers") if self._query == "storage_cost" else ()
+
     def warnings(self, table: Relation, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         """
         Yield what the answer does not say by itself.
 
         :param table: that was asked
-        :param rows: of the answer; none where they were written
+        :param rows: of the answer, with :attr:`checked_columns` at least
         """
         if self._query and table.repeated:
             yield (
@@ -92,7 +100,8 @@ class Question:
         if self._query == "storage_cost":
             unmatched = [str(row["storage_class"]) for row in rows if not (row["objects"] or row["delete_markers"])]
             if unmatched:
-                yield f"No object of the report is of a class that was given a price or minimum: {', '.join(unmatched)}"
+                names = shown(", ".join(unmatched))
+                yield f"No object of the report is of a class that was given a price or minimum: {names}"
 
 
 def answer(
@@ -109,24 +118,22 @@ def answer(
     """Answer a question; see :meth:`TableCalls.query`."""
     watch = Stopwatch()
 
-    def warn(texts: Iterable[str]) -> None:
-        for text in texts:
-            hook.log.warning("%s", text)
-
     if isinstance(source, ReportSource):
-        warn(source.warnings())
+        warn(hook.log, filter_warnings(source.report))
     result = result_file(destination, format, lambda: hook.client_for(source), sources=(source,))
     if result is None:
         _check_max_rows(max_rows)
     with open_source(hook, source, settings=settings, allow_partial=allow_partial) as table:
+        if isinstance(table, PartsTable):
+            warn(hook.log, filter_warnings(table.open()))
         sql = question.sql_for(table)
         if result is None:
             rows = table.fetch(sql, max_rows=max_rows, parameters=question.parameters).rows
             hook.log.info("%d rows returned in %.1f s", len(rows), watch.seconds)
-            warn(question.warnings(table, rows))
+            warn(hook.log, question.warnings(table, rows))
             return rows
         written = result.save(table, sql, parameters=question.parameters)
-        warn(question.warnings(table, ()))
+        warn(hook.log, question.warnings(table, result.rows_saved(table, question.checked_columns)))
     was_written(hook, Place.of_file(written["path"]))
     hook.log.info(
         "%d rows written to %s (%d bytes) in %.1f s",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,12 +15,18 @@ from airflow_provider_cosinv.hooks.destination import ResultLocation, check_writ
 from airflow_provider_cosinv.hooks.overwriting import check_replaces_no_source
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
 from airflow_provider_cosinv.inventory.relation import Relation
+from airflow_provider_cosinv.inventory.sql import exactly, identifier, literal, parquet_table
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.client import COSClient
 
 # The options of DuckDB's COPY, by format.
 _FORMATS = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"}
+
+# Name of the file in the temporary folder.
+_MADE = "result"
+# Rows that are read back of a file, at most.
+_MOST_ROWS = 1_000
 
 
 class Stopwatch:
@@ -69,9 +75,26 @@ class ResultFile:
         :param parameters: values for each ``$name`` in the SQL
         :return: ``path``, ``rows``, and ``bytes`` of the file
         """
-        made = relation.engine.folder / "result"
+        made = relation.engine.folder / _MADE
         rows = relation.save(sql, made, options=self.options, parameters=parameters)
         return self.publish(made, rows=rows)
+
+    def rows_saved(self, relation: Relation, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """
+        Return rows that :meth:`save` wrote, as long as the relation is open.
+
+        :param relation: whose rows they are
+        :param columns: names of the columns that are wanted; without any, no row is read
+        """
+        if not columns:
+            return []
+        path = str(relation.engine.folder / _MADE)
+        is_parquet = "parquet" in self.options
+        csv = f"read_csv({literal(exactly(path))}, header = true, hive_partitioning = false)"
+        table = parquet_table([path]) if is_parquet else csv
+        names = ", ".join(map(identifier, columns))
+        found = relation.engine.connection.execute(f"SELECT {names} FROM {table} LIMIT {_MOST_ROWS}").fetchall()
+        return [dict(zip(columns, row, strict=True)) for row in found]
 
     def publish(self, made: Path, *, rows: int) -> dict[str, Any]:
         """

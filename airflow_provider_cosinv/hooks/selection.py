@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.hooks.destination import ResultLocation, check_writable, publish
 from airflow_provider_cosinv.hooks.lineage import Place, was_written
+from airflow_provider_cosinv.hooks.progress import warn
 from airflow_provider_cosinv.hooks.report import read_manifest
 from airflow_provider_cosinv.hooks.results import Stopwatch
 from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, naming
 from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.inventory.layout import MANIFEST_NAME
-from airflow_provider_cosinv.inventory.manifest import Manifest
+from airflow_provider_cosinv.inventory.manifest import Manifest, filter_warnings
 from airflow_provider_cosinv.inventory.relation import Relation
 from airflow_provider_cosinv.inventory.selection import InventoryPlace, chosen_columns, write_inventory
 from airflow_provider_cosinv.inventory.table_columns import Kind
@@ -49,6 +50,7 @@ def write_selection(
         )
     client = hook.client_for(source)
     with _open(hook, source, columns, settings) as (table, report):
+        warn(hook.log, filter_warnings(report))
         place = InventoryPlace(
             bucket=destination_bucket or report.bucket,
             prefix=destination_prefix or None,
@@ -77,6 +79,10 @@ def write_selection(
         "" if written.delete_markers is None else f", {written.delete_markers:,} of them delete markers",
         watch.seconds,
     )
+    if report.matched_objects and not manifest.matched_objects:
+        hook.log.warning(
+            "The condition of where selected none of the %s objects of the report.", f"{report.matched_objects:,}"
+        )
     return {**manifest.as_dict(), "delete_markers": written.delete_markers}
 
 

@@ -18,13 +18,13 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     encodable,
 )
-from airflow_provider_cosinv.hooks.progress import describe_manifest
+from airflow_provider_cosinv.hooks.progress import describe_manifest, warn
 from airflow_provider_cosinv.hooks.report import is_unreadable
 from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, about_report
 from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
 from airflow_provider_cosinv.inventory.checksum import parse_checksum
 from airflow_provider_cosinv.inventory.layout import is_date, latest_date, report_prefixes
-from airflow_provider_cosinv.inventory.manifest import Manifest
+from airflow_provider_cosinv.inventory.manifest import Manifest, filter_warnings
 from airflow_provider_cosinv.inventory.manifest_json import ManifestReader
 from airflow_provider_cosinv.inventory.search import ReportSearch, look
 from airflow_provider_cosinv.inventory.watermark import REMEMBERED, Watermark
@@ -179,6 +179,7 @@ class COSInventoryEventTrigger(BaseEventTrigger):
                 self._pass_over(date, f"Airflow cannot carry what it says: {encodable(about)}")
                 continue
             self.log.info("Report ready: %s", describe_manifest(report.manifest, stored=report.stored))
+            warn(self.log, filter_warnings(report.manifest))
             events[date] = about
         return events
 
