@@ -13,10 +13,17 @@ from airflow.sdk import BaseHook
 from airflow_provider_cosinv.exceptions import shown
 from airflow_provider_cosinv.hooks.lineage import was_read, was_written
 from airflow_provider_cosinv.hooks.stopwatch import Stopwatch
-from airflow_provider_cosinv.inventory.report.manifest import DataFile, Manifest, as_data_file, as_manifest
+from airflow_provider_cosinv.inventory.report.manifest import (
+    DataFile,
+    Manifest,
+    as_data_file,
+    as_manifest,
+    filter_warnings,
+)
 from airflow_provider_cosinv.processing.clients import Clients
 from airflow_provider_cosinv.processing.datasets import Dataset
 from airflow_provider_cosinv.processing.diff import Report, compare, source_of
+from airflow_provider_cosinv.processing.logger import warn
 from airflow_provider_cosinv.processing.query import Question, answer
 from airflow_provider_cosinv.processing.result import result_file
 from airflow_provider_cosinv.processing.selection import Selection, write_selection
@@ -116,7 +123,7 @@ class TableCalls(BaseHook):
         watch = Stopwatch()
         source = ReportSource.of(manifest, batch)
         self._was_read(source)
-        self._warn(source.warnings())
+        warn(self.log, filter_warnings(source.report))
         written = to_parquet(
             source, destination=destination, clients=self.clients, settings=settings or EngineSettings()
         )
@@ -173,7 +180,6 @@ class TableCalls(BaseHook):
         watch = Stopwatch()
         question = Question(sql=sql, query=query, arguments=query_arguments, parameters=parameters)
         source = one_source(manifest, batch, parts)
-        self._warn(source.warnings())
         result = result_file(destination, format, lambda: self.clients.for_result_of(source), sources=(source,))
         self._was_read(source)
         answered = answer(
@@ -184,14 +190,15 @@ class TableCalls(BaseHook):
             allow_partial=allow_partial,
             clients=self.clients,
             settings=settings or EngineSettings(),
+            log=self.log,
         )
         if answered.written is None:
             rows = answered.rows or []
             self.log.info("%d rows returned in %.1f s", len(rows), watch.seconds)
-            self._warn(answered.warnings)
+            warn(self.log, answered.warnings)
             return rows
         written = answered.written
-        self._warn(answered.warnings)
+        warn(self.log, answered.warnings)
         was_written(self, Dataset.of_file(written["path"]))
         self.log.info(
             "%d rows written to %s (%d bytes) in %.1f s",
@@ -241,7 +248,7 @@ class TableCalls(BaseHook):
             result=result_file(destination, format, lambda: self.clients.for_result_of(later), sources=sources),
             clients=self.clients,
             settings=settings or EngineSettings(),
-            warn=lambda text: self._warn([text]),
+            log=self.log,
         )
         for source in sources:
             self._was_read(source)
@@ -316,7 +323,7 @@ class TableCalls(BaseHook):
             source,
             clients=self.clients,
             settings=settings or EngineSettings(),
-            tell=lambda text: self.log.info("%s", text),
+            log=self.log,
         )
         made = written.manifest
         was_written(self, Dataset.of_report(made))
@@ -334,7 +341,3 @@ class TableCalls(BaseHook):
     def _was_read(self, source: ReportSource | PartsSource) -> None:
         for dataset in source.datasets:
             was_read(self, dataset)
-
-    def _warn(self, texts: Iterable[str]) -> None:
-        for text in texts:
-            self.log.warning("%s", text)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.fields import STANDARD_FIELDS, check_optional_fields
 from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id, check_region
+from airflow_provider_cosinv.inventory.unix_time import FIRST, LAST
 
 INCLUDED_OBJECT_VERSIONS = ("Current", "All")
 FREQUENCIES = ("Daily", "Weekly", "Monthly")
@@ -79,6 +80,12 @@ class InventoryFilter:
             if moment is not None and (not isinstance(moment, datetime) or moment.utcoffset() is None):
                 raise _refuse(
                     name, f"{moment!r} is no time with a zone.", "Give an aware time, such as 2026-01-31T00:00:00Z."
+                )
+            if moment is not None and not FIRST <= moment < LAST + timedelta(seconds=1):
+                raise _refuse(
+                    name,
+                    f"{name} must be between {FIRST:%Y-%m-%d} and {LAST:%Y-%m-%d}, not {moment}.",
+                    "COS has no objects of other times: leave it out to list all.",
                 )
         if self.created_after and self.created_before and self.created_after > self.created_before:
             raise _refuse(

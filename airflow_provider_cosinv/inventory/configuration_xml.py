@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
@@ -16,6 +16,7 @@ from airflow_provider_cosinv.inventory.configuration import (
     Schedule,
     Tag,
 )
+from airflow_provider_cosinv.inventory.unix_time import read_unix_seconds
 from airflow_provider_cosinv.inventory.xml import XMLError, parse_xml, text_of
 
 _ROOT = "InventoryConfiguration"
@@ -191,12 +192,14 @@ def _read_moment(element: Element, path: str) -> datetime | None:
     text = text_of(element, path)
     if text is None:
         return None
-    try:
-        return datetime.fromtimestamp(int(text), timezone.utc)
-    except (ValueError, OverflowError, OSError):
+    moment = read_unix_seconds(text)
+    if moment is None:
         raise COSInventoryConfigurationError(
-            f"{text!r} is not a time.", parameter=f"Filter/{path}", hint="It is a number of seconds since 1970."
-        ) from None
+            f"{text!r} is not a time.",
+            parameter=f"Filter/{path}",
+            hint="It is the seconds since 1970, ten digits, such as 1767225600.",
+        )
+    return moment
 
 
 def _read_enabled(root: Element) -> bool:

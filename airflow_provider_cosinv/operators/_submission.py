@@ -24,7 +24,7 @@ from airflow_provider_cosinv.inventory.identity import TaskIdentity, derive_inve
 from airflow_provider_cosinv.inventory.job import InventoryJob
 from airflow_provider_cosinv.inventory.report.layout import REPORT_TIMEZONES, report_dates, report_prefixes
 from airflow_provider_cosinv.operators._submission_state import Attempt, Memory, NoStateStore, SendingRecord, StateStore
-from airflow_provider_cosinv.waiting.progress import Logger
+from airflow_provider_cosinv.processing.logger import Logger
 
 # An id is taken for one day (436/46869).
 _DAY = timedelta(days=1)

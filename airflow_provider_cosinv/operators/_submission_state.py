@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from airflow_provider_cosinv.exceptions import COSInventoryTransientError, shown
 from airflow_provider_cosinv.inventory.job import InventoryJob
-from airflow_provider_cosinv.waiting.progress import Logger
+from airflow_provider_cosinv.processing.logger import Logger
 
 #: Renaming it would lose the jobs of tasks that are being retried during an upgrade.
 STATE_KEY = "cos_inventory_job"

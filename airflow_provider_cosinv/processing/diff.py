@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from airflow_provider_cosinv.inventory.queries.sql_text import identifier
 from airflow_provider_cosinv.inventory.report.manifest import Manifest
 from airflow_provider_cosinv.processing.clients import Clients
+from airflow_provider_cosinv.processing.logger import Logger, warn
 from airflow_provider_cosinv.processing.result import ResultFile
 from airflow_provider_cosinv.processing.source import ManifestLike, Parts, PartsSource, ReportSource, naming
 from airflow_provider_cosinv.processing.tables import open_engine_over, report_table
@@ -57,13 +58,13 @@ def compare(
     result: ResultFile | None,
     clients: Clients,
     settings: EngineSettings,
-    warn: Callable[[str], None],
+    log: Logger,
 ) -> dict[str, Any]:
     """
     Compare two reports; see :meth:`COSInventoryHook.diff`.
 
     :param result: the file to write; None writes nothing
-    :param warn: takes each warning before the long work, so that the task can be stopped
+    :param log: gets the warnings before the long work, so that the task can be stopped
     """
     sources = (later,) if earlier is None else (earlier, later)
     paths = [path for source in sources if isinstance(source, PartsSource) for path in source.paths]
@@ -80,10 +81,9 @@ def compare(
 
         new = side(later, "current")
         old = None if earlier is None else side(earlier, "previous")
-        warnings = () if old is None else check_alike(old.report, new.report)
+        warnings = check_alike(old.report if old else None, new.report)
         comparison = Comparison.of((old or new).table.columns, new.table.columns)
-        for warning in warnings:
-            warn(warning)
+        warn(log, warnings)
         columns = comparison.previous_columns
         diff = DiffTable(
             engine=engine,

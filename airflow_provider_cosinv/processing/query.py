@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.inventory.queries.catalogue import ready_query
+from airflow_provider_cosinv.inventory.report.manifest import filter_warnings
 from airflow_provider_cosinv.processing.clients import Clients
+from airflow_provider_cosinv.processing.logger import Logger, warn
 from airflow_provider_cosinv.processing.result import ResultFile
 from airflow_provider_cosinv.processing.source import PartsSource, ReportSource
 from airflow_provider_cosinv.processing.tables import open_source
 from airflow_provider_cosinv.table.engine import EngineSettings
+from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
 from airflow_provider_cosinv.table.relation import Relation
 
 # One more is asked for, and DuckDB counts them in 64 bits.
@@ -75,12 +78,17 @@ class Question:
             )
         return self._sql or ""
 
+    @property
+    def checked_columns(self) -> tuple[str, ...]:
+        """The columns of the answer that :meth:`warnings` looks at."""
+        return ("storage_class", "objects", "delete_markers") if self._query == "storage_cost" else ()
+
     def warnings(self, table: Relation, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         """
         Yield what the answer does not say by itself.
 
         :param table: that was asked
-        :param rows: of the answer; none where they were written
+        :param rows: of the answer, with :attr:`checked_columns` at least
         """
         if self._query and table.repeated:
             yield (
@@ -90,7 +98,8 @@ class Question:
         if self._query == "storage_cost":
             unmatched = [str(row["storage_class"]) for row in rows if not (row["objects"] or row["delete_markers"])]
             if unmatched:
-                yield f"No object of the report is of a class that was given a price or minimum: {', '.join(unmatched)}"
+                names = shown(", ".join(unmatched))
+                yield f"No object of the report is of a class that was given a price or minimum: {names}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,21 +126,28 @@ def answer(
     allow_partial: bool,
     clients: Clients,
     settings: EngineSettings,
+    log: Logger,
 ) -> Answer:
     """
     Answer a question; see :meth:`COSInventoryHook.query`.
 
     :param result: the file to write; None returns the rows
+    :param log: gets the warnings about the source
     """
+    if isinstance(source, ReportSource):
+        warn(log, filter_warnings(source.report))
     if result is None:
         _check_max_rows(max_rows)
     with open_source(source, clients=clients, settings=settings, allow_partial=allow_partial) as table:
+        if isinstance(table, PartsTable):
+            warn(log, filter_warnings(table.open()))
         sql = question.sql_for(table)
         if result is None:
             rows = table.fetch(sql, max_rows=max_rows, parameters=question.parameters).rows
             return Answer(rows=rows, warnings=tuple(question.warnings(table, rows)))
         written = result.save(table, sql, parameters=question.parameters)
-        return Answer(written=written, warnings=tuple(question.warnings(table, ())))
+        warnings = question.warnings(table, result.rows_saved(table, question.checked_columns))
+        return Answer(written=written, warnings=tuple(warnings))
 
 
 def _check_max_rows(max_rows: int) -> None:

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.inventory.queries.sql_text import identifier, literal
 from airflow_provider_cosinv.processing.destination import ResultLocation, check_writable, publish
 from airflow_provider_cosinv.processing.overwriting import check_replaces_no_source
 from airflow_provider_cosinv.processing.source import PartsSource, ReportSource
+from airflow_provider_cosinv.table.parquet.read_parquet import exactly, parquet_table
 from airflow_provider_cosinv.table.relation import Relation
 
 if TYPE_CHECKING:
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 # The options of DuckDB's COPY, by format.
 _FORMATS = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"}
+
+# Name of the file in the temporary folder.
+_MADE = "result"
+# Rows that are read back of a file, at most.
+_MOST_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -56,9 +63,26 @@ class ResultFile:
         :param parameters: values for each ``$name`` in the SQL
         :return: ``path``, ``rows``, and ``bytes`` of the file
         """
-        made = relation.engine.folder / "result"
+        made = relation.engine.folder / _MADE
         rows = relation.save(sql, made, options=self.options, parameters=parameters)
         return self.publish(made, rows=rows)
+
+    def rows_saved(self, relation: Relation, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """
+        Return rows that :meth:`save` wrote, as long as the relation is open.
+
+        :param relation: the relation they were read from
+        :param columns: names of the columns to read; without any, no row is read
+        """
+        if not columns:
+            return []
+        path = str(relation.engine.folder / _MADE)
+        is_parquet = "parquet" in self.options
+        csv = f"read_csv({literal(exactly(path))}, header = true, hive_partitioning = false)"
+        table = parquet_table([path]) if is_parquet else csv
+        names = ", ".join(map(identifier, columns))
+        found = relation.engine.connection.execute(f"SELECT {names} FROM {table} LIMIT {_MOST_ROWS}").fetchall()
+        return [dict(zip(columns, row, strict=True)) for row in found]
 
     def publish(self, made: Path, *, rows: int) -> dict[str, Any]:
         """

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -12,9 +12,10 @@ from typing import Any
 from airflow_provider_cosinv.cos.reports import read_manifest
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.report.layout import MANIFEST_NAME
-from airflow_provider_cosinv.inventory.report.manifest import Manifest
+from airflow_provider_cosinv.inventory.report.manifest import Manifest, filter_warnings
 from airflow_provider_cosinv.processing.clients import Clients
 from airflow_provider_cosinv.processing.destination import ResultLocation, check_writable, publish
+from airflow_provider_cosinv.processing.logger import Logger, warn
 from airflow_provider_cosinv.processing.source import PartsSource, ReportSource, naming
 from airflow_provider_cosinv.processing.tables import open_parts, open_report, open_source
 from airflow_provider_cosinv.table.columns import Kind
@@ -75,15 +76,16 @@ def write_selection(
     *,
     clients: Clients,
     settings: EngineSettings,
-    tell: Callable[[str], None],
+    log: Logger,
 ) -> WrittenInventory:
     """
     Write a selection as an inventory; see :meth:`COSInventoryHook.write_selection`.
 
-    :param tell: takes a sentence about what is going on
+    :param log: gets what the result does not say
     """
     client = clients.for_result_of(source)
-    with _open(source, selection.columns, clients, settings, tell) as (table, report):
+    with _open(source, selection.columns, clients, settings, log) as (table, report):
+        warn(log, filter_warnings(report))
         location = selection.location(report)
         with naming(_PARAMETER):
             check_writable(ResultLocation(location.bucket, MANIFEST_NAME), lambda: client)
@@ -100,6 +102,10 @@ def write_selection(
         for path, key in written.files:
             with naming(_PARAMETER):
                 publish(path, ResultLocation(location.bucket, key), lambda: client)
+    if report.matched_objects and not written.manifest.matched_objects:
+        log.warning(
+            "The condition of where selected none of the %s objects of the report.", f"{report.matched_objects:,}"
+        )
     # It may lie in another region than the report.
     return replace(written, manifest=replace(written.manifest, region=client.region))
 
@@ -110,7 +116,7 @@ def _open(
     columns: Sequence[str] | None,
     clients: Clients,
     settings: EngineSettings,
-    tell: Callable[[str], None],
+    log: Logger,
 ) -> Iterator[tuple[Relation, Manifest]]:
     """Open the table, and return its report: parts name it, and its manifest is read again."""
     if isinstance(source, ReportSource):
@@ -126,6 +132,6 @@ def _open(
         if not any(column.kind is Kind.TAGS for column in chosen_columns(report, columns)):
             yield parts, report
             return
-    tell("Reading the data files of the report: the parts do not hold its tags as COS wrote them.")
+    log.info("Reading the data files of the report: the parts do not hold its tags as COS wrote them.")
     with open_report(clients.in_region(report.region), report, None, settings) as table:
         yield table, report

@@ -72,14 +72,6 @@ class ReportSource:
         """What is read, for lineage."""
         return (Dataset.of_report(self.report),)
 
-    def warnings(self) -> Iterator[str]:
-        """Yield what a result of no rows would hide."""
-        if self.report.matched_objects == 0 and self.report.listed_objects:
-            yield (
-                f"The inventory's filter matched none of the {self.report.listed_objects:,} objects that COS listed:"
-                " check its prefix, tags, storage classes and dates"
-            )
-
     @property
     def chosen(self) -> tuple[DataFile, ...]:
         """The data files that are meant."""
@@ -127,10 +119,6 @@ class PartsSource:
     def datasets(self) -> tuple[Dataset, ...]:
         """What is read, for lineage."""
         return parts_datasets(self.paths)
-
-    def warnings(self) -> tuple[str, ...]:
-        """Return nothing: parts say what they are when they are opened."""
-        return ()
 
 
 @contextmanager

@@ -22,10 +22,11 @@ from airflow_provider_cosinv.exceptions import (
 from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id
 from airflow_provider_cosinv.inventory.report.checksum import parse_checksum
 from airflow_provider_cosinv.inventory.report.layout import is_date, latest_date, report_prefixes
-from airflow_provider_cosinv.inventory.report.manifest import Manifest
+from airflow_provider_cosinv.inventory.report.manifest import Manifest, filter_warnings
 from airflow_provider_cosinv.inventory.report.manifest_reader import ManifestReader
 from airflow_provider_cosinv.inventory.report.search import ReportSearch, look
 from airflow_provider_cosinv.inventory.report.watermark import REMEMBERED, Watermark
+from airflow_provider_cosinv.processing.logger import warn
 from airflow_provider_cosinv.triggers.cos_inventory import connection_settings, describe_bug, fetch_pieces, import_aio
 from airflow_provider_cosinv.triggers.watermark_variable import WatermarkVariable
 from airflow_provider_cosinv.waiting.outcome import GRACE_POLLS, about_report
@@ -179,6 +180,7 @@ class COSInventoryEventTrigger(BaseEventTrigger):
                 self._pass_over(date, f"Airflow cannot carry what it says: {encodable(about)}")
                 continue
             self.log.info("Report ready: %s", describe_manifest(report.manifest, stored=report.stored))
+            warn(self.log, filter_warnings(report.manifest))
             events[date] = about
         return events
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryError, shown
-from airflow_provider_cosinv.inventory.report.manifest import Manifest
+from airflow_provider_cosinv.inventory.report.manifest import Manifest, filter_warnings
 from airflow_provider_cosinv.inventory.report.search import ReportSearch, Sighting
+from airflow_provider_cosinv.processing.logger import Logger, warn
 
 #: In Airflow's task state store: what was seen last, for a sensor that is a new process at each look.
 SEEN_KEY = "cos_inventory_seen"
@@ -23,19 +24,6 @@ _STATES = {
     "ready": "there and verified",
 }
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-
-
-class Logger(Protocol):
-    """The part of a logger that is needed: Airflow's and the standard library's have it."""
-
-    def debug(self, message: str, /, *arguments: Any) -> Any:
-        """Log a look that showed nothing new."""
-
-    def info(self, message: str, /, *arguments: Any) -> Any:
-        """Log a change of state."""
-
-    def warning(self, message: str, /, *arguments: Any) -> Any:
-        """Log what is odd."""
 
 
 class StateLog:
@@ -86,6 +74,7 @@ class StateLog:
     def ready(self, manifest: Manifest) -> None:
         """Log the end of the wait: how long it took and what the report holds."""
         self.log.info("Report ready (waited %s): %s", self.waited, describe_manifest(manifest))
+        warn(self.log, filter_warnings(manifest))
 
     def recall(self, context: Mapping[str, Any]) -> None:
         """Take up what an earlier process of this attempt wrote down with :meth:`remember`."""

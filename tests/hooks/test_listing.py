@@ -11,6 +11,7 @@ import structlog
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.table.engine import EngineSettings
 from tests.conftest import DESTINATION
 from tests.reliability.reports import packed, put_report
 
@@ -155,14 +156,65 @@ def test_classes_that_the_report_does_not_have_are_told(manifest):
     assert "a class that was given a price or minimum: ARCHIVE, STANDRAD" in warnings(entries)
 
 
-def test_a_filter_that_matched_nothing_is_told(cos, tmp_path):
-    report = put_report(cos, DESTINATION, changes={"listObjectCount": "12000", "filterObjectCount": "0"})
-    hook = COSInventoryHook()
-    manifest = hook.read_manifest(bucket=report.bucket, manifest_key=report.manifest_key, checksum=report.checksum)
-    for work in (
-        lambda: hook.query(manifest=manifest, query="by_prefix"),
-        lambda: hook.to_parquet(manifest, destination=str(tmp_path / "parts")),
-    ):
-        with structlog.testing.capture_logs() as entries:
-            work()
-        assert "The inventory's filter matched none of the 12,000 objects" in warnings(entries)
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_classes_without_objects_are_told_of_a_written_result(manifest, tmp_path, ending):
+    # DuckDB would take the folder for a column.
+    folder = tmp_path / "objects=7"
+    folder.mkdir()
+    with structlog.testing.capture_logs() as entries:
+        COSInventoryHook().query(
+            query="storage_cost",
+            query_arguments={"prices": {"STANDRAD": 1, "standard": 1, "A\nB": 2}},
+            manifest=manifest([OTHER], columns=COLUMNS),
+            destination=str(tmp_path / f"costs.{ending}"),
+            settings=EngineSettings(temp_directory=folder),
+        )
+    assert "a class that was given a price or minimum: A\\nB, STANDRAD" in warnings(entries)
+
+
+class TestAFilterThatMatchedNothing:
+    SENTENCE = "The inventory's filter matched none of the 12,000 objects"
+
+    @pytest.fixture
+    def nothing(self, cos):
+        counts = {"listObjectCount": "12000", "filterObjectCount": "0"}
+        report = put_report(cos, DESTINATION, changes=counts, folder="inv/1250000000/examplebucket/nothing")
+        return COSInventoryHook().read_manifest(
+            bucket=report.bucket, manifest_key=report.manifest_key, checksum=report.checksum
+        )
+
+    def test_it_is_told_in_the_log(self, nothing, tmp_path):
+        hook = COSInventoryHook()
+        part = hook.to_parquet(nothing, destination=str(tmp_path / "parts"))
+        asked = {"query": "by_prefix"}
+        for work in (
+            lambda: hook.to_parquet(nothing, destination=str(tmp_path / "parts")),
+            lambda: hook.query(manifest=nothing, **asked),
+            lambda: hook.query(parts=part, **asked),
+            lambda: hook.query(manifest=nothing, destination=str(tmp_path / "result.csv"), **asked),
+            lambda: hook.write_selection(where="true", manifest=nothing, inventory_id="some"),
+        ):
+            with structlog.testing.capture_logs() as entries:
+                work()
+            assert warnings(entries).startswith(self.SENTENCE)
+
+    def test_a_diff_tells_in_log_and_result_of_which_report(self, nothing, manifest):
+        some = manifest([OTHERS])
+        hook = COSInventoryHook()
+        for earlier, later, name in (
+            (nothing, some, "previous report"),
+            (some, nothing, "current report"),
+            (None, nothing, "current report"),
+        ):
+            with structlog.testing.capture_logs() as entries:
+                result = hook.diff(previous=earlier, current=later)
+            sentence = self.SENTENCE.replace("inventory", name)
+            assert [text for text in result["warnings"] if text.startswith(sentence)]
+            assert sentence in warnings(entries)
+
+
+def test_a_selection_of_nothing_is_told(manifest):
+    report = manifest([OTHER], columns=COLUMNS)
+    with structlog.testing.capture_logs() as entries:
+        COSInventoryHook().write_selection(where="Size > 5", manifest=report, inventory_id="large")
+    assert "The condition of where selected none of the 1 objects of the report." in warnings(entries)

@@ -115,6 +115,8 @@ WRONG = [
     (conditions, {"created_after": datetime(2026, 1, 1, tzinfo=Nowhere())}, "created_after"),
     (conditions, {"created_after": "2026-01-01T00:00:00Z"}, "created_after"),
     (conditions, {"created_after": NEW_YEAR + timedelta(seconds=1), "created_before": NEW_YEAR}, "created_after"),
+    (conditions, {"created_after": datetime(1970, 8, 23, tzinfo=timezone.utc)}, "created_after"),
+    (conditions, {"created_before": datetime(2286, 11, 21, tzinfo=timezone.utc)}, "created_before"),
     (schedule, {"frequency": "daily"}, "frequency"),
     (schedule, {"frequency": "Hourly"}, "frequency"),
     (schedule, {"frequency": "Daily", "monthly_date": 1}, "monthly_date"),

@@ -301,7 +301,9 @@ def test_the_misprinted_field_of_the_list_page_is_read_as_what_it_means() -> Non
             "Filter/Period/EndTime",
         ),
         (
-            edited(b"<Filter>", b"<Filter><Period><StartTime>2</StartTime><EndTime>1</EndTime></Period>"),
+            edited(
+                b"<Filter>", b"<Filter><Period><StartTime>1767225602</StartTime><EndTime>1767225601</EndTime></Period>"
+            ),
             "created_after",
         ),
         (edited(b"<Filter>", b"<IsEnabled>perhaps</IsEnabled><Filter>"), "IsEnabled"),
@@ -336,6 +338,18 @@ def test_a_wrong_document_is_refused_and_the_element_named(document: bytes, para
         read_configuration(document)
 
     assert raised.value.parameter == parameter
+
+
+@pytest.mark.parametrize(
+    "text", ["20260101", "2026", "0", "999999999", "1767225600000", "1_767225600", "+1767225600", "\u0661" * 10]
+)
+def test_a_time_of_a_filter_is_ten_digits_of_unix_seconds(text: str) -> None:
+    document = edited(b"<Filter>", f"<Filter><Period><EndTime>{text}</EndTime></Period>".encode())
+
+    with pytest.raises(COSInventoryConfigurationError, match="is not a time") as raised:
+        read_configuration(document)
+
+    assert raised.value.parameter == "Filter/Period/EndTime"
 
 
 @given(st.binary())

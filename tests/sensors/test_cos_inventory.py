@@ -7,6 +7,7 @@ from copy import deepcopy
 from datetime import datetime, timedelta, timezone
 
 import pytest
+import structlog
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import task_runner
@@ -60,6 +61,16 @@ def test_a_wait_for_a_periodic_report_says_first_where_it_looked(cos, mode):
         "check that bucket, destination_bucket, destination_prefix and inventory_id are those of its rule"
     )
     assert "submits" not in raised.value.hint
+
+
+@every_mode
+def test_wait_for_a_filter_that_matched_nothing_warns_of_it(cos, mode):
+    job = submit(prefix="nothing-of-it/")
+    with structlog.testing.capture_logs() as entries:
+        manifest = run_task(lambda: make_sensor(mode, job=job), make_context()).result
+    assert manifest["matched_objects"] == 0
+    said = [entry["event"] % entry.get("positional_args", ()) for entry in entries if entry["log_level"] == "warning"]
+    assert len([text for text in said if text.startswith("The inventory's filter matched none of the 3 objects")]) == 1
 
 
 class TestReportThatNeverComes:

@@ -7,10 +7,11 @@ from contextlib import aclosing
 from pydoc import locate
 
 import pytest
+import structlog
 from airflow.sdk.execution_time.comms import GetVariable, PutVariable
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, Schedule
+from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, InventoryFilter, Schedule
 from airflow_provider_cosinv.inventory.report import search
 from airflow_provider_cosinv.triggers import cos_inventory_event
 from airflow_provider_cosinv.triggers.cos_inventory_event import COSInventoryEventTrigger
@@ -181,6 +182,25 @@ def test_a_triggerer_that_dies_before_airflow_has_stored_the_event_sends_it_agai
     again = watch(make_trigger())
     assert dates(first) == dates(again) == [date]
     assert first == again
+
+
+def test_report_whose_filter_matched_nothing_is_announced_with_a_warning(cos, rule):
+    COSInventoryHook().put_rule(
+        bucket=SOURCE,
+        configuration=InventoryConfiguration(
+            inventory_id="daily",
+            destination=Destination(bucket=DESTINATION, region="ap-guangzhou", prefix="inv"),
+            filter=InventoryFilter(prefix="nothing-of-it/"),
+            schedule=Schedule(frequency="Daily"),
+        ),
+    )
+    watch(make_trigger())
+    date = rule(0)
+    with structlog.testing.capture_logs() as entries:
+        assert dates(watch(make_trigger())) == [date]
+    (warning,) = [entry for entry in entries if entry["log_level"] == "warning"]
+    said = warning["event"] % warning.get("positional_args", ())
+    assert said.startswith("The inventory's filter matched none of the 3 objects")
 
 
 def test_a_broken_report_keeps_none_of_the_others_back(cos, rule, caplog):

@@ -7,7 +7,7 @@ import heapq
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 
@@ -135,6 +135,34 @@ class Manifest:
             batches[number].append(file.as_dict())
             heapq.heapreplace(lightest, (size + file.size, files + 1, number))
         return batches
+
+
+class Counts(Protocol):
+    """What COS counted for a report, as its manifest or a part of it says."""
+
+    @property
+    def listed_objects(self) -> int | None:
+        """Objects that COS went through; None if that is not known."""
+
+    @property
+    def matched_objects(self) -> int | None:
+        """Objects that passed the filter; None if that is not known."""
+
+
+def filter_warnings(report: Counts, *, name: str = "inventory") -> tuple[str, ...]:
+    """
+    Return a sentence if the filter of an inventory matched nothing: a result of no rows does not say so.
+
+    :param report: of the inventory
+    :param name: of the inventory in the sentence
+    """
+    if report.matched_objects != 0 or not report.listed_objects:
+        return ()
+    sentence = (
+        f"The {name}'s filter matched none of the {report.listed_objects:,} objects that COS listed: check its prefix, "
+        "tags, storage classes and dates."
+    )
+    return (sentence,)
 
 
 def _no_manifest(message: str) -> COSInventoryConfigurationError:

@@ -13,11 +13,10 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from airflow_provider_cosinv.exceptions import shown
 from airflow_provider_cosinv.inventory.fields import METADATA_PREFIX
+from airflow_provider_cosinv.inventory.unix_time import read_unix_seconds
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _INTEGER = re.compile(r"[0-9]+")
-# Since 2001, before which COS kept nothing. With fewer digits it may be a date, such as 20260101, or no time at all.
-_UNIX_SECONDS = re.compile(r"[1-9][0-9]{9}")
 _ISO = re.compile(
     r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:\.(\d+))?\s*(?:(Z|UTC)|([+-]\d{2}):?(\d{2}))?", re.IGNORECASE
 )
@@ -143,8 +142,8 @@ def parse_timestamp(text: str) -> datetime:
         micros = (fraction or "")[:6].ljust(6, "0")
         zone = f"{hours}:{minutes}" if hours else "+00:00"
         return datetime.fromisoformat(f"{day}T{clock}.{micros}{zone}")
-    if _UNIX_SECONDS.fullmatch(text):
-        return datetime.fromtimestamp(int(text), timezone.utc)
+    if since_1970 := read_unix_seconds(text):
+        return since_1970
     if _HTTP_DATE.fullmatch(text):
         # A zone of -0000 gives a naive time.
         moment = parsedate_to_datetime(text)

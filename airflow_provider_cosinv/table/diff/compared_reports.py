@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reprlib import Repr
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.inventory.report.manifest import Manifest
+from airflow_provider_cosinv.inventory.report.manifest import Manifest, filter_warnings
 from airflow_provider_cosinv.table.parquet.origin import PartOrigin
 
 _DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
@@ -71,14 +71,16 @@ class ComparedReport:
         return self.matched_objects < self.listed_objects
 
 
-def check_alike(previous: ComparedReport, current: ComparedReport) -> tuple[str, ...]:
+def check_alike(previous: ComparedReport | None, current: ComparedReport) -> tuple[str, ...]:
     """
     Return warnings about a comparison of two reports: a sentence each.
 
-    :param previous: the earlier report
+    :param previous: the earlier report; None if there is none
     :param current: the later report
     :raises COSInventoryConfigurationError: if they are of different source buckets
     """
+    if previous is None:
+        return filter_warnings(current, name="current report")
     if previous.source_bucket != current.source_bucket:
         raise COSInventoryConfigurationError(
             f"The previous report lists {_shown(previous.source_bucket)}, the current one"
@@ -92,6 +94,8 @@ def check_alike(previous: ComparedReport, current: ComparedReport) -> tuple[str,
 
 
 def _warnings(previous: ComparedReport, current: ComparedReport) -> Iterator[str]:
+    yield from filter_warnings(previous, name="previous report")
+    yield from filter_warnings(current, name="current report")
     if previous.date and current.date and previous.date > current.date:
         yield (
             f"The previous report is of {previous.date}, the current one of {current.date}: what was added counts as"
