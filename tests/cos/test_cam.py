@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_cosinv.cos.credentials.cam import issue
+from airflow_provider_cosinv.cos.credentials import cam
 from airflow_provider_cosinv.cos.credentials.keys import Credentials
 from airflow_provider_cosinv.cos.credentials.provider import CredentialSource, Issued
 from airflow_provider_cosinv.exceptions import (
@@ -32,6 +32,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimesta
 ROLE = CredentialSource(
     kind="assume_role", role_arn=ROLE_ARN, external_id=EXTERNAL_ID, caller=Credentials(*CALLER), timeout=5
 )
+
+
+def issue(source):
+    caller = source.caller if isinstance(source.caller, Credentials) else None
+    return cam.issue(source, caller=caller)
 
 
 @pytest.fixture

@@ -83,9 +83,9 @@ def test_a_temporary_directory_of_such_a_name_changes_no_copy(engine: Engine) ->
 
 
 def test_a_temporary_directory_of_such_a_name_changes_no_selection(engine: Engine, tmp_path: Path) -> None:
-    place = InventoryLocation(bucket="lists-1250000000", prefix=None, inventory_id="some", date="20261001")
+    location = InventoryLocation(bucket="lists-1250000000", prefix=None, inventory_id="some", date="20261001")
 
-    written = write_inventory(table(engine), "Size > 1", tmp_path / "selection", report=REPORT, location=place)
+    written = write_inventory(table(engine), "Size > 1", tmp_path / "selection", report=REPORT, location=location)
 
     data, _ = written.files[0]
     assert gzip.decompress(data.read_bytes()).decode().splitlines() == [
