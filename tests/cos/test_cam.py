@@ -20,11 +20,10 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTransientError,
 )
-from tests.cos.test_network import certificate  # noqa: F401  a fixture
+from tests.cos.scripted_server import Reply, ScriptedServer
+from tests.cos.test_network_errors import certificate  # noqa: F401  a fixture
 from tests.support.cloud import CALLER, EXTERNAL_ID, ROLE_ARN, Answer, Cloud
 from tests.support.cloud import ROLE as PLAYED_ROLE
-
-from .scripted_server import Reply, ScriptedServer
 
 # The library's, on Python 3.12 and later.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")

@@ -12,9 +12,8 @@ import pytest
 from airflow_provider_cosinv.cos.async_client import AsyncCOSClient
 from airflow_provider_cosinv.cos.async_session import CONNECTIONS, KEEPALIVE, shared_session
 from airflow_provider_cosinv.cos.network.tls import tls_context
-
-from .conftest import BUCKET, QUICK
-from .scripted_server import Reply
+from tests.cos.conftest import BUCKET, QUICK
+from tests.cos.scripted_server import Reply
 
 
 def client_of(settings):
