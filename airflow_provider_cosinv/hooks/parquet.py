@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted, shown
 from airflow_provider_cosinv.hooks.destination import ResultLocation
 from airflow_provider_cosinv.hooks.lineage import Place, was_written
 from airflow_provider_cosinv.hooks.progress import warn
@@ -72,6 +72,8 @@ def part_name(report: Manifest, files: Iterable[DataFile]) -> str:
 def _in_folder(folder: str, name: str) -> ResultLocation:
     if not isinstance(folder, str):
         raise COSInventoryConfigurationError(
-            f"{folder!r} is no folder.", parameter="destination", hint="Write cos://name-APPID/folder/, or /a/folder/."
+            f"{quoted(folder)} is no folder.",
+            parameter="destination",
+            hint="Write cos://name-APPID/folder/, or /a/folder/.",
         )
     return ResultLocation.parse(f"{folder.removesuffix('/')}/{name}")

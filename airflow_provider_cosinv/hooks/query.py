@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted, shown
 from airflow_provider_cosinv.hooks.lineage import Place, was_written
 from airflow_provider_cosinv.hooks.progress import warn
 from airflow_provider_cosinv.hooks.results import Stopwatch, result_file
@@ -157,7 +157,7 @@ def open_source(
 def _check_max_rows(max_rows: int) -> None:
     if isinstance(max_rows, bool) or not isinstance(max_rows, int) or not 1 <= max_rows <= _MOST_ROWS:
         raise COSInventoryConfigurationError(
-            f"{max_rows!r} is no number of rows from 1 to {_MOST_ROWS}.",
+            f"{quoted(max_rows)} is no number of rows from 1 to {_MOST_ROWS}.",
             parameter="max_rows",
             hint="Give a whole number, such as 1000; what is written to a destination has no limit.",
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.inventory.query_arguments import plain_class
 from airflow_provider_cosinv.inventory.query_source import Source
 from airflow_provider_cosinv.inventory.query_sums import Sum, class_group, object_bytes, object_sums, summed
@@ -70,7 +70,7 @@ def inventory_bill(listed_objects: int, price_per_million: Decimal | float | str
     """
     if isinstance(listed_objects, bool) or not isinstance(listed_objects, int) or listed_objects < 0:
         raise COSInventoryConfigurationError(
-            f"{listed_objects!r} is no count of objects.",
+            f"{quoted(listed_objects)} is no count of objects.",
             parameter="listed_objects",
             hint='Give manifest["listed_objects"]; a manifest of the first shape (2019) has none.',
         )
@@ -80,7 +80,7 @@ def inventory_bill(listed_objects: int, price_per_million: Decimal | float | str
         price = Decimal("NaN")
     if not price.is_finite() or price < 0:
         raise COSInventoryConfigurationError(
-            f"{price_per_million!r} is no price.",
+            f"{quoted(price_per_million)} is no price.",
             parameter="price_per_million",
             hint='Give a number, such as "0.0027".',
         )

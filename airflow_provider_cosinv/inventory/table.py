@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError, shown
 from airflow_provider_cosinv.inventory.engine import Engine
 from airflow_provider_cosinv.inventory.feed import Feed
 from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest
@@ -149,7 +149,8 @@ class ReportTable(Relation):
             other = sources.setdefault(column.name, column.source)
             if other != column.source:
                 raise COSInventoryCorruptReportError(
-                    f"The columns {other} and {column.source} of the report are both {column.name}.",
+                    f"The columns {shown(other)} and {shown(column.source)} of the report are both"
+                    f" {shown(column.name)}.",
                     bucket=self.report.bucket,
                     key=self.report.manifest_key,
                 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError, quoted
 from airflow_provider_cosinv.hooks.airflow_exceptions import TaskDeferralTimeout
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
@@ -232,7 +232,9 @@ class COSInventoryOperator(TextFields):
         seconds(self.timeout, "timeout")
         if self.on_duplicate not in _ON_DUPLICATE:
             raise COSInventoryConfigurationError(
-                f"{self.on_duplicate!r} is not a choice.", parameter="on_duplicate", hint='Use "fail" or "attach".'
+                f"{quoted(self.on_duplicate)} is not a choice.",
+                parameter="on_duplicate",
+                hint='Use "fail" or "attach".',
             )
         ti = context["ti"]
         store: StateStore | None = context.get("task_state_store") if self.durable else None
