@@ -19,8 +19,8 @@ from airflow_provider_cosinv.inventory.diff_sql import Comparison
 from airflow_provider_cosinv.inventory.engine import EngineSettings
 from airflow_provider_cosinv.inventory.manifest import Manifest
 from airflow_provider_cosinv.inventory.parts import PartsTable
-from airflow_provider_cosinv.inventory.relation import Relation
 from airflow_provider_cosinv.inventory.sql import identifier
+from airflow_provider_cosinv.inventory.table import ReportTable
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.hooks.table_calls import TableCalls
@@ -34,13 +34,13 @@ class _Side:
     """One of the two reports, as a table that is not read yet."""
 
     parameter: str
-    table: Relation
+    table: ReportTable | PartsTable
     report: ComparedReport
 
     def as_parquet(self, columns: tuple[str, ...]) -> DiffSide:
         """Return the report as Parquet: its parts, or a file in the engine's folder with some columns."""
         if isinstance(self.table, PartsTable):
-            return DiffSide(self.table.columns, self.table.paths)
+            return DiffSide(self.table.columns, self.table.paths, lists_once=self.table.is_in_order)
         return self._save(columns, f"{self.parameter}.parquet", "true")
 
     def nothing(self, columns: tuple[str, ...]) -> DiffSide:
@@ -52,7 +52,7 @@ class _Side:
         names = ", ".join(map(identifier, columns))
         query = f"SELECT {names} FROM {identifier(self.table.name)} WHERE {condition}"
         self.table.save(query, path, options="FORMAT parquet")
-        return DiffSide(columns, (str(path),))
+        return DiffSide(columns, (str(path),), lists_once=self.table.is_in_order)
 
 
 def compare(
@@ -76,6 +76,7 @@ def compare(
         def side(source: ReportSource | PartsSource, parameter: str) -> _Side:
             if isinstance(source, ReportSource):
                 report = report_table(engine, hook.client_in(source.report.region), source.report)
+                report.watches_order = True
                 return _Side(parameter, report, ComparedReport.of(source.report, report.columns))
             table = PartsTable(engine=engine, paths=source.paths, name=parameter, source_error=source_error)
             with naming(parameter):

@@ -77,14 +77,19 @@ class PartsTable(Relation):
         self._spans = origin.spans
         return origin
 
+    @property
+    def is_in_order(self) -> bool:
+        """Whether the parts say that they list each object, or version, once; False if that is not known."""
+        self._prepare()
+        return self._spans is not None and are_in_order(self._spans)
+
     def list_once(self) -> None:
         """
         Let the table have each object, or version, once: see :class:`Relation`.
 
         Parts say whether their files are in order. Only where they are not, identities are compared.
         """
-        self._prepare()
-        if self.repeated is not None or (self._spans is not None and are_in_order(self._spans)):
+        if self.repeated is not None or self.is_in_order:
             return
         table = parquet_table(self.paths)
         with self.explained():

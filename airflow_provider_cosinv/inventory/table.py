@@ -63,6 +63,8 @@ class ReportTable(Relation):
         self._copy: Path | None = None
         self._has_fields = False
         self._is_to_list_once = self._is_in_order = False
+        #: Look at the order while a statement reads; see :attr:`is_in_order`.
+        self.watches_order = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -119,6 +121,11 @@ class ReportTable(Relation):
             # A copy that was kept has none.
             self._has_fields, self._copy = True, None
         return _WITH_FIELDS
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether a statement that watched the order found each object, or version, once; False if none has."""
+        return self._is_in_order
 
     def list_once(self) -> None:
         """
@@ -243,7 +250,7 @@ class ReportTable(Relation):
             wanted or self._columns[:1],
             fields,
             is_careful=is_careful,
-            tells_order=self._is_to_list_once and not self._is_in_order,
+            tells_order=(self._is_to_list_once or self.watches_order) and not self._is_in_order,
         )
         with self._feed(reader) as feed:
             self._offer(reader.schema, feed.batches())
@@ -257,7 +264,7 @@ class ReportTable(Relation):
             finally:
                 self.engine.connection.unregister(_FEED)
             feed.finish()
-            if self._is_to_list_once:
+            if self._is_to_list_once or self.watches_order:
                 self._is_in_order = self._is_in_order or are_in_order(reader.spans.get(file.key) for file in self.files)
             return answer, feed.rows
 
