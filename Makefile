@@ -17,6 +17,9 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 SLOWEST := --durations=20 --durations-min=1
 
+# Each program of a running Airflow would compile all that it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test lint types unit integration airflow slow cell docs snippets system screenshots benchmark benchmark-table benchmark-waits soak matrix constraints clean
 
 help:

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from airflow_provider_cosinv.inventory import Manifest
-from airflow_provider_cosinv.inventory.datafile import read_records
+from airflow_provider_cosinv.inventory.rows.record_reader import read_records
 from benchmarks.table_data import ReportFolder
 from benchmarks.table_rivals.csv_loop import typed_rows
 

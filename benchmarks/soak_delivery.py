@@ -13,7 +13,7 @@ from typing import Any
 from typing_extensions import Self
 
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
-from airflow_provider_cosinv.inventory.layout import checksum_key, manifest_key
+from airflow_provider_cosinv.inventory.report.layout import checksum_key, manifest_key
 from benchmarks.soak_faults import DESTINATION, LATE, MANIFEST_FIRST, MISMATCH, InventoryPlan
 
 #: Seconds between the delivery of a part and that of the rest. A wait bears a mismatch for three polls.

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.inventory.layout import checksum_key, manifest_key
-from airflow_provider_cosinv.inventory.manifest import Manifest, parse_manifest
+from airflow_provider_cosinv.inventory.report.layout import checksum_key, manifest_key
+from airflow_provider_cosinv.inventory.report.manifest import Manifest
+from airflow_provider_cosinv.inventory.report.manifest_reader import parse_manifest
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

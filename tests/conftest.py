@@ -24,10 +24,13 @@ import pytest
 from airflow.sdk.execution_time import task_runner
 from hypothesis import settings
 
-from airflow_provider_cosinv.cos import aio, caller, retry, shared_credentials
+from airflow_provider_cosinv.cos import async_client as aio
+from airflow_provider_cosinv.cos import retrying as caller
+from airflow_provider_cosinv.cos.credentials import shared as shared_credentials
+from airflow_provider_cosinv.cos.protocol import retry
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
-from airflow_provider_cosinv.triggers import pacing
+from airflow_provider_cosinv.waiting import pacing
 from tests.support import cloud as played
 from tests.support.clock import WallClock
 from tests.support.supervisor import Supervisor

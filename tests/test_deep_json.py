@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
-from airflow_provider_cosinv.inventory.values import jsonable
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
+from airflow_provider_cosinv.operators._table_operator import rendered
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
-from airflow_provider_cosinv.operators.table import rendered
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
+from airflow_provider_cosinv.table.json_values import jsonable
 from tests.conftest import SOURCE
 from tests.support.tasks import make_context
 

@@ -22,7 +22,7 @@ from airflow.sdk import BaseOperator, Connection
 
 import airflow_provider_cosinv
 from airflow_provider_cosinv.exceptions import SHOWN_LIMIT, COSInventoryError, quoted, shown
-from airflow_provider_cosinv.hooks.airflow_exceptions import (
+from airflow_provider_cosinv.hooks.airflow_errors import (
     AirflowFailException,
     AirflowNotFoundException,
     AirflowSensorTimeout,
@@ -31,8 +31,8 @@ from airflow_provider_cosinv.hooks.airflow_exceptions import (
 from airflow_provider_cosinv.hooks.connection import read_connection
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, InventoryJob, Manifest
-from airflow_provider_cosinv.inventory.manifest import parse_manifest
-from airflow_provider_cosinv.inventory.watermark import Watermark
+from airflow_provider_cosinv.inventory.report.manifest_reader import parse_manifest
+from airflow_provider_cosinv.inventory.report.watermark import Watermark
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from airflow_provider_cosinv.operators.cos_inventory_diff import COSInventoryDiffOperator
 from airflow_provider_cosinv.operators.cos_inventory_parquet import COSInventoryToParquetOperator

@@ -14,7 +14,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # Airflow brings it
 
 import airflow_provider_cosinv
-from airflow_provider_cosinv.cos.credential_source import OWN_IDENTITY, SOURCES
+from airflow_provider_cosinv.cos.credentials.provider import OWN_IDENTITY, SOURCES
 from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 

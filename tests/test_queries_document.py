@@ -19,11 +19,11 @@ import pytest
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory import DataFile, Manifest
-from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
 from airflow_provider_cosinv.inventory.prices import inventory_bill
-from airflow_provider_cosinv.inventory.queries import READY_QUERIES, ready_query
-from airflow_provider_cosinv.inventory.query_arguments import REQUIRED
-from airflow_provider_cosinv.inventory.table import ReportTable
+from airflow_provider_cosinv.inventory.queries.arguments import REQUIRED
+from airflow_provider_cosinv.inventory.queries.catalogue import READY_QUERIES, ready_query
+from airflow_provider_cosinv.table.csv.report_table import ReportTable
+from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
 from tests.conftest import DESTINATION
 from tests.docs.blocks import blocks_to_run, runs
 from tests.support.tasks import make_context, run_task

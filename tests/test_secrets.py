@@ -16,9 +16,9 @@ from copy import deepcopy
 
 import pytest
 
-from airflow_provider_cosinv.cos.aio import AsyncCOSClient
-from airflow_provider_cosinv.cos.retry import POLLING_POLICY
-from airflow_provider_cosinv.cos.settings import Credentials
+from airflow_provider_cosinv.cos.async_client import AsyncCOSClient
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.protocol.retry import POLLING_POLICY
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.exceptions import COSInventoryError
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_cosinv.inventory.datafile import read_records
+from airflow_provider_cosinv.inventory.rows.record_reader import read_records
 from benchmarks.table import Benchmark
 from benchmarks.table_data import ReportFolder
 from benchmarks.table_rivals.figures import Result, as_markdown, goals

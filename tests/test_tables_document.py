@@ -17,15 +17,15 @@ import pytest
 from airflow.sdk import DAG, task
 from airflow.sdk.execution_time import macros
 
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowSkipException
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowSkipException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, Schedule
-from airflow_provider_cosinv.inventory.table_columns import table_columns
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from airflow_provider_cosinv.operators.cos_inventory_parquet import COSInventoryToParquetOperator
 from airflow_provider_cosinv.operators.cos_inventory_query import COSInventoryQueryOperator
 from airflow_provider_cosinv.operators.cos_inventory_selection import COSInventorySelectionOperator
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
+from airflow_provider_cosinv.table.columns import table_columns
 from tests.conftest import DESTINATION, SOURCE
 from tests.docs.blocks import SNIPPETS, runs
 from tests.inventory.tables import opened

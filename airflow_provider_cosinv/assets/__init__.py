@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``cos://`` URIs."""
+"""URIs and events of Airflow Assets that stand for buckets and reports.
+
+Imports inventory. Begin with cos.py.
+"""

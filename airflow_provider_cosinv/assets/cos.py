@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from airflow.sdk import Asset
 
-from airflow_provider_cosinv.inventory.bucket import BucketName
+from airflow_provider_cosinv.inventory.names import BucketName
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset

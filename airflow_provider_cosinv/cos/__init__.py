@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""COS over the wire. Importing this package alone loads neither the SDK nor an HTTP client."""
+"""COS over the wire: a blocking client for workers, an asynchronous one for the triggerer.
+
+Imports inventory and the HTTP libraries, but no Airflow. Begin with client.py, which collects the calls, or
+async_client.py.
+"""

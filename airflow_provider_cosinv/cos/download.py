@@ -8,7 +8,10 @@ from io import BytesIO
 
 import requests
 
-from airflow_provider_cosinv.cos.answers import (
+from airflow_provider_cosinv.cos.network.errors import network_error
+from airflow_provider_cosinv.cos.network.pace import paced
+from airflow_provider_cosinv.cos.protocol.operations import GET_OBJECT, COSRequest
+from airflow_provider_cosinv.cos.protocol.responses import (
     ERROR_LIMIT,
     Answer,
     another_part,
@@ -18,9 +21,6 @@ from airflow_provider_cosinv.cos.answers import (
     encoded_on_the_way,
     unquoted,
 )
-from airflow_provider_cosinv.cos.network import network_error
-from airflow_provider_cosinv.cos.operations import GET_OBJECT, COSRequest
-from airflow_provider_cosinv.cos.pace import paced
 from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.cos.transport import READ_ERRORS, Transport, headers_of
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryRequestError

@@ -8,22 +8,23 @@ import hashlib
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from airflow_provider_cosinv.cos import operations
-from airflow_provider_cosinv.cos.answers import BODY_LIMIT, PAGE_LIMIT, Answer, details_of, unusable_page
-from airflow_provider_cosinv.cos.caller import Caller
-from airflow_provider_cosinv.cos.listing import next_token
-from airflow_provider_cosinv.cos.operations import COSRequest, Operation
-from airflow_provider_cosinv.cos.results import SubmittedInventory
+from airflow_provider_cosinv.cos.post_inventory import Submission, SubmissionJournal
+from airflow_provider_cosinv.cos.protocol import operations
+from airflow_provider_cosinv.cos.protocol.listing import next_token
+from airflow_provider_cosinv.cos.protocol.models import SubmittedInventory
+from airflow_provider_cosinv.cos.protocol.operations import COSRequest, Operation
+from airflow_provider_cosinv.cos.protocol.responses import BODY_LIMIT, PAGE_LIMIT, Answer, details_of, unusable_page
+from airflow_provider_cosinv.cos.retrying import Caller
 from airflow_provider_cosinv.cos.session import UnrecordedError
-from airflow_provider_cosinv.cos.submission import Submission, SubmissionJournal
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryError,
     COSInventoryNotFoundError,
     COSInventoryRequestError,
 )
-from airflow_provider_cosinv.inventory.bucket import check_inventory_id
 from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration
+from airflow_provider_cosinv.inventory.configuration_xml import post_body, put_body, read_configuration
+from airflow_provider_cosinv.inventory.names import check_inventory_id
 
 _NOT_FOUND = "InventoryConfigurationNotFoundError"
 
@@ -51,9 +52,7 @@ class InventoryCalls(Caller):
         """
         submission = Submission(
             transport=self._transport,
-            request=_request(
-                operations.POST_INVENTORY, bucket, configuration.inventory_id, configuration.to_post_xml()
-            ),
+            request=_request(operations.POST_INVENTORY, bucket, configuration.inventory_id, post_body(configuration)),
             region=self._settings.region,
             journal=journal,
         )
@@ -77,7 +76,7 @@ class InventoryCalls(Caller):
         :param bucket: full name of the bucket to list
         :param configuration: with a schedule
         """
-        body = configuration.to_put_xml()
+        body = put_body(configuration)
         self._call(_request(operations.PUT_INVENTORY, bucket, configuration.inventory_id, body))
 
     def get_bucket_inventory(self, bucket: str, inventory_id: str) -> InventoryConfiguration:
@@ -154,7 +153,7 @@ def _request(operation: Operation, bucket: str, inventory_id: str, body: bytes |
 
 def _read(element: Element, answer: Answer, request: COSRequest) -> InventoryConfiguration:
     try:
-        return InventoryConfiguration.from_xml(element)
+        return read_configuration(element)
     except COSInventoryConfigurationError as error:
         # Not the caller's value, but COS's.
         raise COSInventoryRequestError(

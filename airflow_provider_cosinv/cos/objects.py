@@ -6,8 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from airflow_provider_cosinv.cos import operations
-from airflow_provider_cosinv.cos.answers import (
+from airflow_provider_cosinv.cos.download import Download, read_range
+from airflow_provider_cosinv.cos.protocol import operations
+from airflow_provider_cosinv.cos.protocol.listing import entries, name_of, next_marker
+from airflow_provider_cosinv.cos.protocol.models import (
+    BucketInfo,
+    CommonPrefix,
+    ListedObject,
+    ObjectContent,
+    ObjectInfo,
+)
+from airflow_provider_cosinv.cos.protocol.operations import COSRequest
+from airflow_provider_cosinv.cos.protocol.responses import (
     PAGE_LIMIT,
     check_success,
     check_whole,
@@ -16,13 +26,9 @@ from airflow_provider_cosinv.cos.answers import (
     too_long,
     unusable_page,
 )
-from airflow_provider_cosinv.cos.download import Download, read_range
-from airflow_provider_cosinv.cos.listing import entries, name_of, next_marker
-from airflow_provider_cosinv.cos.multipart import UploadCalls
-from airflow_provider_cosinv.cos.operations import COSRequest
-from airflow_provider_cosinv.cos.results import BucketInfo, CommonPrefix, ListedObject, ObjectContent, ObjectInfo
+from airflow_provider_cosinv.cos.uploads import UploadCalls
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.inventory.xmltree import text_of
+from airflow_provider_cosinv.inventory.xml import text_of
 
 #: Bytes of an object that :meth:`ObjectCalls.stream_object` holds at once.
 CHUNK_SIZE = 1024 * 1024

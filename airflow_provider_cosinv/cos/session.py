@@ -22,12 +22,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 
-from airflow_provider_cosinv.cos import lookup
-from airflow_provider_cosinv.cos.lookup import look_up
-from airflow_provider_cosinv.cos.network import causes
-from airflow_provider_cosinv.cos.pace import PacedResponse, time_left
-from airflow_provider_cosinv.cos.route import place_of, route_to
-from airflow_provider_cosinv.cos.tls import checked_path
+from airflow_provider_cosinv.cos.network import lookup
+from airflow_provider_cosinv.cos.network.errors import causes
+from airflow_provider_cosinv.cos.network.lookup import look_up
+from airflow_provider_cosinv.cos.network.pace import PacedResponse, time_left
+from airflow_provider_cosinv.cos.network.route import place_of, route_to
+from airflow_provider_cosinv.cos.network.tls import checked_path
 
 #: Threads of one client that can talk to COS without opening connections anew.
 POOL_SIZE = 16

@@ -7,65 +7,19 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from airflow_provider_cosinv.cos.proxies import PROXIES_HINT, read_proxy
+from airflow_provider_cosinv.cos.checks import SCHEMES, check_endpoint_url, refuse
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.credentials.provider import CredentialSource
+from airflow_provider_cosinv.cos.network.proxies import PROXIES_HINT, read_proxy
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
-from airflow_provider_cosinv.inventory.bucket import check_region
+from airflow_provider_cosinv.inventory.names import check_region
 
-if TYPE_CHECKING:
-    from airflow_provider_cosinv.cos.credential_source import CredentialSource
-
-SCHEMES = ("http", "https")
 DEFAULT_DOMAIN_SUFFIX = "myqcloud.com"
 # The VPC domain exists below this suffix only (436/6224).
 INTERNAL_DOMAIN_SUFFIX = "tencentcos.cn"
 
-_MISSING = "Set it in the connection, or say where credentials come from in its extra credential."
-_PRINTABLE = re.compile(r"[!-~]+")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
-
-
-def refuse(parameter: str, message: str, hint: str) -> COSInventoryConfigurationError:
-    """Return the error for a value that cannot be used."""
-    return COSInventoryConfigurationError(message, parameter=parameter, hint=hint)
-
-
-@dataclass(frozen=True, repr=False)
-class Credentials:
-    """
-    The identity that signs requests.
-
-    :param secret_id: SecretId of a key of CAM, or of temporary credentials
-    :param secret_key: SecretKey that belongs to it
-    :param token: session token; temporary credentials have one
-    :raises COSInventoryConfigurationError: where a value is missing or holds a blank or a line break, as a
-        careless paste leaves it; the value itself is never in the message
-    """
-
-    secret_id: str
-    secret_key: str
-    token: str | None = None
-
-    def __post_init__(self) -> None:
-        """Check the characters: HTTP libraries print a header value that they refuse."""
-        for parameter in ("secret_id", "secret_key", "token"):
-            value = getattr(self, parameter)
-            if parameter == "token" and value is None:
-                continue
-            if not isinstance(value, str) or not value:
-                raise refuse(parameter, f"The {parameter} is missing.", _MISSING)
-            if not _PRINTABLE.fullmatch(value):
-                raise refuse(
-                    parameter,
-                    f"The {parameter} holds a blank, a line break or a character outside ASCII.",
-                    "Copy it again, without what is around it.",
-                )
-
-    def __repr__(self) -> str:
-        """Return the first four characters of the SecretId and nothing else."""
-        return f"Credentials(secret_id='{self.secret_id[:4]}***')"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,32 +84,6 @@ def no_such_ca_file(path: str) -> COSInventoryConfigurationError:
         parameter="verify_ssl",
         hint="Give the path of a PEM file on every machine that runs tasks.",
     )
-
-
-def check_endpoint_url(url: str, *, parameter: str = "endpoint_url") -> None:
-    """
-    Check an address to connect to: scheme, host and port, and nothing else.
-
-    :raises COSInventoryConfigurationError: where it is something else
-    """
-    hint = "Write scheme, host and port only, such as http://127.0.0.1:9000."
-    try:
-        parts = urlsplit(url)
-        port_is_valid = parts.port is None or parts.port > 0
-    except ValueError:
-        raise refuse(parameter, f"The {parameter} is not a URL.", hint) from None
-    if parts.username is not None or parts.password is not None:
-        raise refuse(parameter, f"The {parameter} holds a user name or password.", hint)
-    if (
-        parts.scheme not in SCHEMES
-        or not parts.hostname
-        or not port_is_valid
-        or parts.path not in ("", "/")
-        or parts.query
-        or parts.fragment
-        or not _PRINTABLE.fullmatch(url)
-    ):
-        raise refuse(parameter, f"{quoted(url)} is not an address to connect to.", hint)
 
 
 def _check_proxies(proxies: Mapping[str, str] | None) -> None:

@@ -3,7 +3,7 @@
 Sends requests through the SDK: its signing and its connections, nothing else of it.
 
 The SDK's own methods evaluate answers, drop the JobId, call a redirect a success and send a POST again without
-telling (see its ``send_request``). So answers are taken raw here and judged by :mod:`.answers`.
+telling (see its ``send_request``). So answers are taken raw here and judged by :mod:`.protocol.responses`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from qcloud_cos import CosClientError, CosConfig, CosS3Auth, CosS3Client
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_cosinv import __version__
-from airflow_provider_cosinv.cos.answers import ERROR_LIMIT, Answer, received_headers
-from airflow_provider_cosinv.cos.credential_source import PARAMETER
-from airflow_provider_cosinv.cos.endpoint import request_host, request_url, signed_path
-from airflow_provider_cosinv.cos.network import network_error
-from airflow_provider_cosinv.cos.operations import COSRequest
-from airflow_provider_cosinv.cos.pace import paced
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.credentials.provider import PARAMETER
+from airflow_provider_cosinv.cos.credentials.shared import credentials_of
+from airflow_provider_cosinv.cos.network.errors import network_error
+from airflow_provider_cosinv.cos.network.pace import paced
+from airflow_provider_cosinv.cos.protocol.endpoint import request_host, request_url, signed_path
+from airflow_provider_cosinv.cos.protocol.operations import COSRequest
+from airflow_provider_cosinv.cos.protocol.responses import ERROR_LIMIT, Answer, received_headers
 from airflow_provider_cosinv.cos.sdk_logging import own_request, silence_sdk
 from airflow_provider_cosinv.cos.session import Session, UnrecordedError, before_sending, mark_unsent, was_sent
-from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
-from airflow_provider_cosinv.cos.shared_credentials import credentials_of
+from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 
 silence_sdk()

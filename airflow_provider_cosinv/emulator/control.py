@@ -38,10 +38,10 @@ from starlette.routing import Route
 from airflow_provider_cosinv.emulator.credentials import Credential, permissions
 from airflow_provider_cosinv.emulator.errors import COSError
 from airflow_provider_cosinv.emulator.faults import Fault
-from airflow_provider_cosinv.emulator.synthetic import SyntheticCatalogue
+from airflow_provider_cosinv.emulator.storage.synthetic import SyntheticCatalogue
 
 if TYPE_CHECKING:
-    from airflow_provider_cosinv.emulator.emulation import Emulation
+    from airflow_provider_cosinv.emulator.state import Emulation
 
 PATH = "/_emulator"
 

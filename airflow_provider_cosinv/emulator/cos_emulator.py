@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from airflow_provider_cosinv.emulator.app import Application
+from airflow_provider_cosinv.emulator.api.app import Application
+from airflow_provider_cosinv.emulator.api.objects import parse_tags
 from airflow_provider_cosinv.emulator.control import describe
 from airflow_provider_cosinv.emulator.credentials import (
     DEFAULT_SECRET_ID,
@@ -19,15 +20,14 @@ from airflow_provider_cosinv.emulator.credentials import (
     Credential,
     permissions,
 )
-from airflow_provider_cosinv.emulator.directory import DirectoryCatalogue
-from airflow_provider_cosinv.emulator.emulation import Emulation
 from airflow_provider_cosinv.emulator.faults import Fault
 from airflow_provider_cosinv.emulator.hosts import bucket_host
-from airflow_provider_cosinv.emulator.object_api import parse_tags
-from airflow_provider_cosinv.emulator.objects import Catalogue, ObjectVersion
 from airflow_provider_cosinv.emulator.server import ServerThread
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
-from airflow_provider_cosinv.emulator.synthetic import SyntheticCatalogue
+from airflow_provider_cosinv.emulator.state import Emulation
+from airflow_provider_cosinv.emulator.storage.directory import DirectoryCatalogue
+from airflow_provider_cosinv.emulator.storage.objects import Catalogue, ObjectVersion
+from airflow_provider_cosinv.emulator.storage.synthetic import SyntheticCatalogue
 
 if TYPE_CHECKING:
     from typing_extensions import Self

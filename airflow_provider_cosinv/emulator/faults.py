@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field, fields
 from threading import Lock
 from typing import Any, get_args
 
-from airflow_provider_cosinv.emulator.bodies import CHUNK, Body, MemoryBody
-from airflow_provider_cosinv.emulator.messages import Reply
+from airflow_provider_cosinv.emulator.http import Reply
+from airflow_provider_cosinv.emulator.storage.bodies import CHUNK, Body, MemoryBody
 
 #: The action that stands for the writing of one object of a report.
 DELIVER_REPORT = "DeliverReport"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from airflow_provider_cosinv.cos.settings import DEFAULT_DOMAIN_SUFFIX, ClientSettings
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError, quoted, shown
 from airflow_provider_cosinv.get_provider_info import get_provider_info
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowNotFoundException
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowNotFoundException
 from airflow_provider_cosinv.hooks.connection_credentials import read_credentials
-from airflow_provider_cosinv.hooks.connection_fields import boolean, choice_or_path, json_object, proxies, seconds, text
-from airflow_provider_cosinv.inventory.bucket import BucketName
+from airflow_provider_cosinv.hooks.connection_values import boolean, choice_or_path, json_object, proxies, seconds, text
+from airflow_provider_cosinv.inventory.names import BucketName
 from airflow_provider_cosinv.inventory.text import check_text
 
 if TYPE_CHECKING:

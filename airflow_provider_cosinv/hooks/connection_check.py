@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_cosinv.cos.credential_source import PARAMETER
-from airflow_provider_cosinv.cos.settings import Credentials
+from airflow_provider_cosinv.cos.bucket_check import check_bucket
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.credentials.provider import PARAMETER
 from airflow_provider_cosinv.exceptions import COSInventoryError, COSInventoryPermissionError
-from airflow_provider_cosinv.hooks.bucket_check import check_bucket
 from airflow_provider_cosinv.hooks.connection import BUCKET_TO_CHECK
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.client import COSClient
-    from airflow_provider_cosinv.cos.credential_source import CredentialSource
+    from airflow_provider_cosinv.cos.credentials.provider import CredentialSource
 
 
 def check_connection(

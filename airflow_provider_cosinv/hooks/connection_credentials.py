@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_cosinv.cos.credential_source import (
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.credentials.provider import (
     ASSUME_ROLE,
     DEFAULT_DURATION,
     DEFAULT_SESSION_NAME,
     OWN_IDENTITY,
     CredentialSource,
 )
-from airflow_provider_cosinv.cos.settings import Credentials
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
-from airflow_provider_cosinv.hooks.connection_fields import proxies, text, whole_seconds
+from airflow_provider_cosinv.hooks.connection_values import proxies, text, whole_seconds
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

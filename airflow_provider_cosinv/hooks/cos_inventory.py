@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_cosinv.cos.bucket_check import check_bucket
+from airflow_provider_cosinv.cos.reports import find_report, read_manifest, read_report
 from airflow_provider_cosinv.exceptions import (
     COSInventoryError,
     COSInventoryNotFoundError,
@@ -15,24 +17,24 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
 )
 from airflow_provider_cosinv.get_provider_info import get_provider_info
-from airflow_provider_cosinv.hooks.bucket_check import check_bucket
 from airflow_provider_cosinv.hooks.connection import bucket_to_check, looking_up, read_connection
 from airflow_provider_cosinv.hooks.connection_check import check_connection
-from airflow_provider_cosinv.hooks.lineage import Place, was_read
-from airflow_provider_cosinv.hooks.report import find_report, read_manifest, read_report
+from airflow_provider_cosinv.hooks.lineage import was_read
 from airflow_provider_cosinv.hooks.table_calls import TableCalls
 from airflow_provider_cosinv.inventory.configuration import Destination, InventoryConfiguration
-from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, as_manifest
-from airflow_provider_cosinv.inventory.records import InventoryRecord
-from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
+from airflow_provider_cosinv.inventory.report.manifest import DataFile, Manifest, as_manifest
+from airflow_provider_cosinv.inventory.report.search import ReportSearch, Sighting
+from airflow_provider_cosinv.inventory.rows.records import InventoryRecord
+from airflow_provider_cosinv.processing.datasets import Dataset
+from airflow_provider_cosinv.table.inflater import fastest_inflater
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from airflow_provider_cosinv.cos.client import COSClient
-    from airflow_provider_cosinv.cos.results import SubmittedInventory
+    from airflow_provider_cosinv.cos.post_inventory import SubmissionJournal
+    from airflow_provider_cosinv.cos.protocol.models import SubmittedInventory
     from airflow_provider_cosinv.cos.settings import ClientSettings
-    from airflow_provider_cosinv.cos.submission import SubmissionJournal
 
 
 class COSInventoryHook(TableCalls):
@@ -272,7 +274,7 @@ class COSInventoryHook(TableCalls):
         manifest = read_manifest(
             self.client, bucket=bucket, region=self.settings.region, key=manifest_key, md5=checksum
         )
-        was_read(self, Place.of_report(manifest))
+        was_read(self, Dataset.of_report(manifest))
         return manifest
 
     def iter_records(
@@ -292,8 +294,8 @@ class COSInventoryHook(TableCalls):
         :raises COSInventoryCorruptReportError: with bucket, key and line
         """
         report = as_manifest(manifest)
-        was_read(self, Place.of_report(report))
-        return read_report(self.client_in(report.region), report, files)
+        was_read(self, Dataset.of_report(report))
+        return read_report(self.client_in(report.region), report, files, inflater=fastest_inflater())
 
     def client_in(self, region: str) -> COSClient:
         """

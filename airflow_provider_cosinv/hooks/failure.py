@@ -11,7 +11,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTimeoutError,
 )
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException, AirflowSensorTimeout
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException, AirflowSensorTimeout
 
 
 @contextmanager

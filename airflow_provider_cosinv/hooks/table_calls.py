@@ -10,17 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_cosinv.hooks.comparison import Report, compare
-from airflow_provider_cosinv.hooks.lineage import Place, was_read
-from airflow_provider_cosinv.hooks.parquet import to_parquet
-from airflow_provider_cosinv.hooks.query import Question, answer
-from airflow_provider_cosinv.hooks.selection import write_selection
-from airflow_provider_cosinv.hooks.source import Batch, ManifestLike, Parts, PartsSource, ReportSource, one_source
-from airflow_provider_cosinv.hooks.table import open_parts, open_report
-from airflow_provider_cosinv.inventory.engine import EngineSettings
-from airflow_provider_cosinv.inventory.manifest import DataFile, Manifest, as_manifest
-from airflow_provider_cosinv.inventory.parts import PartsTable
-from airflow_provider_cosinv.inventory.table import ReportTable
+from airflow_provider_cosinv.exceptions import shown
+from airflow_provider_cosinv.hooks.lineage import was_read, was_written
+from airflow_provider_cosinv.hooks.stopwatch import Stopwatch
+from airflow_provider_cosinv.inventory.report.manifest import (
+    DataFile,
+    Manifest,
+    as_data_file,
+    as_manifest,
+    filter_warnings,
+)
+from airflow_provider_cosinv.processing.clients import Clients
+from airflow_provider_cosinv.processing.datasets import Dataset
+from airflow_provider_cosinv.processing.diff import Report, compare, source_of
+from airflow_provider_cosinv.processing.logger import warn
+from airflow_provider_cosinv.processing.query import Question, answer
+from airflow_provider_cosinv.processing.result import result_file
+from airflow_provider_cosinv.processing.selection import Selection, write_selection
+from airflow_provider_cosinv.processing.source import Batch, ManifestLike, Parts, PartsSource, ReportSource, one_source
+from airflow_provider_cosinv.processing.tables import open_parts, open_report
+from airflow_provider_cosinv.processing.to_parquet import to_parquet
+from airflow_provider_cosinv.table.csv.report_table import ReportTable
+from airflow_provider_cosinv.table.engine import EngineSettings
+from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.client import COSClient
@@ -39,15 +51,10 @@ class TableCalls(BaseHook):
     def get_conn(self) -> COSClient:
         """Return the client of COS of the hook's own region."""
 
-    def client_for(self, source: ReportSource | PartsSource) -> COSClient:
-        """
-        Return the client of COS for a result: of the hook's own region where it was told one, else of the report's.
-
-        :param source: what the result is made of
-        """
-        if self.region or isinstance(source, PartsSource):
-            return self.get_conn()
-        return self.client_in(source.report.region)
+    @property
+    def clients(self) -> Clients:
+        """The clients of this hook's connection."""
+        return Clients(default=self.get_conn, in_region=self.client_in, has_region=bool(self.region))
 
     def open_report(
         self,
@@ -69,8 +76,9 @@ class TableCalls(BaseHook):
         :raises COSInventoryConfigurationError: where the extra is missing, or a setting is wrong
         """
         report = as_manifest(manifest)
-        was_read(self, Place.of_report(report))
-        return open_report(self.client_in(report.region), report, files, settings or EngineSettings())
+        self._was_read(ReportSource(report, None))
+        chosen = None if files is None else [as_data_file(file) for file in files]
+        return open_report(self.client_in(report.region), report, chosen, settings or EngineSettings())
 
     def open_parts(
         self, parts: Parts, *, settings: EngineSettings | None = None, allow_partial: bool = False
@@ -86,8 +94,7 @@ class TableCalls(BaseHook):
         :raises COSInventoryConfigurationError: where the extra is missing, or a setting is wrong
         """
         source = PartsSource.of(parts)
-        for place in source.places:
-            was_read(self, place)
+        self._was_read(source)
         return open_parts(self.get_conn, source.paths, settings or EngineSettings(), allow_partial=allow_partial)
 
     def to_parquet(
@@ -113,7 +120,24 @@ class TableCalls(BaseHook):
         :raises COSInventoryCorruptReportError: where a data file is not what the manifest says; nothing is written
         :raises COSInventoryError: where COS refuses or stays out of reach
         """
-        return to_parquet(self, manifest, batch=batch, destination=destination, settings=settings)
+        watch = Stopwatch()
+        source = ReportSource.of(manifest, batch)
+        self._was_read(source)
+        warn(self.log, filter_warnings(source.report))
+        written = to_parquet(
+            source, destination=destination, clients=self.clients, settings=settings or EngineSettings()
+        )
+        was_written(self, Dataset.of_file(written["path"]).folder)
+        self.log.info(
+            "%d rows of %d data files (%d bytes) written to %s (%d bytes) in %.1f s",
+            written["rows"],
+            written["files"],
+            written["source_bytes"],
+            shown(written["path"]),
+            written["bytes"],
+            watch.seconds,
+        )
+        return written
 
     def query(
         self,
@@ -135,7 +159,7 @@ class TableCalls(BaseHook):
         Ask a report, or its Parquet parts; needs the extra ``table``.
 
         :param sql: one SELECT over the table ``inventory``; or else
-        :param query: the name of a ready-made query, :data:`~airflow_provider_cosinv.inventory.queries.READY_QUERIES`
+        :param query: the name of a ready-made query, :data:`READY_QUERIES`
         :param query_arguments: of the ready-made query
         :param parameters: with ``sql``: values for each ``$name`` in it, bound
         :param manifest: the output of a COSInventorySensor, or a :class:`Manifest`; or else
@@ -153,16 +177,37 @@ class TableCalls(BaseHook):
         :raises COSInventoryCorruptReportError: where the report is not what its manifest says; nothing is written
         :raises COSInventoryError: where COS refuses or stays out of reach
         """
-        return answer(
-            self,
-            Question(sql=sql, query=query, arguments=query_arguments, parameters=parameters),
-            one_source(manifest, batch, parts),
-            destination=destination,
-            format=format,
+        watch = Stopwatch()
+        question = Question(sql=sql, query=query, arguments=query_arguments, parameters=parameters)
+        source = one_source(manifest, batch, parts)
+        result = result_file(destination, format, lambda: self.clients.for_result_of(source), sources=(source,))
+        self._was_read(source)
+        answered = answer(
+            question,
+            source,
+            result=result,
             max_rows=max_rows,
             allow_partial=allow_partial,
-            settings=settings,
+            clients=self.clients,
+            settings=settings or EngineSettings(),
+            log=self.log,
         )
+        if answered.written is None:
+            rows = answered.rows or []
+            self.log.info("%d rows returned in %.1f s", len(rows), watch.seconds)
+            warn(self.log, answered.warnings)
+            return rows
+        written = answered.written
+        warn(self.log, answered.warnings)
+        was_written(self, Dataset.of_file(written["path"]))
+        self.log.info(
+            "%d rows written to %s (%d bytes) in %.1f s",
+            written["rows"],
+            shown(written["path"]),
+            written["bytes"],
+            watch.seconds,
+        )
+        return written
 
     def diff(
         self,
@@ -181,11 +226,11 @@ class TableCalls(BaseHook):
             everything is added
         :param current: the later report, likewise
         :param destination: the file for all that has changed, a row each,
-            :class:`~airflow_provider_cosinv.inventory.diff.DiffTable`: ``cos://name-APPID/key`` or an absolute local
+            :class:`.DiffTable`: ``cos://name-APPID/key`` or an absolute local
             path; default: none
         :param format: ``csv`` (with a header) or ``parquet`` (zstd); default: the end of the destination's name
         :param settings: memory, threads and temporary folder
-        :return: the counts, :class:`~airflow_provider_cosinv.inventory.diff.DiffCounts`; ``warnings``, sentences about
+        :return: the counts, :class:`.DiffCounts`; ``warnings``, sentences about
             reports that may not be comparable: exchanged, or ordered differently; if a file is written also its
             ``path``, ``rows`` and ``bytes``
         :raises COSInventoryConfigurationError: if the extra is missing, a value is wrong, or the reports are of
@@ -193,7 +238,35 @@ class TableCalls(BaseHook):
         :raises COSInventoryCorruptReportError: where a report is not what its manifest says; nothing is written
         :raises COSInventoryError: where COS refuses or stays out of reach
         """
-        return compare(self, previous, current, destination=destination, format=format, settings=settings)
+        watch = Stopwatch()
+        later = source_of(current, "current")
+        earlier = None if previous is None else source_of(previous, "previous")
+        sources = (later,) if earlier is None else (earlier, later)
+        compared = compare(
+            earlier,
+            later,
+            result=result_file(destination, format, lambda: self.clients.for_result_of(later), sources=sources),
+            clients=self.clients,
+            settings=settings or EngineSettings(),
+            log=self.log,
+        )
+        for source in sources:
+            self._was_read(source)
+        is_written = "path" in compared
+        if is_written:
+            was_written(self, Dataset.of_file(compared["path"]))
+        self.log.info(
+            "%d added, %d removed, %d changed, %d unchanged%s, in %.1f s",
+            compared["added"],
+            compared["removed"],
+            compared["changed"],
+            compared["unchanged"],
+            f"; {compared['rows']} rows written to {shown(compared['path'])} ({compared['bytes']} bytes)"
+            if is_written
+            else "",
+            watch.seconds,
+        )
+        return compared
 
     def write_selection(
         self,
@@ -233,15 +306,38 @@ class TableCalls(BaseHook):
         :raises COSInventoryCorruptReportError: where the report is not what its manifest says; nothing is written
         :raises COSInventoryError: where COS refuses or stays out of reach
         """
-        return write_selection(
-            self,
-            where,
-            one_source(manifest, None, parts),
-            inventory_id=inventory_id,
-            destination_bucket=destination_bucket,
-            destination_prefix=destination_prefix,
-            date=date,
-            columns=columns,
+        watch = Stopwatch()
+        source = one_source(manifest, None, parts)
+        selection = Selection(
+            where=where,
             parameters=parameters,
-            settings=settings,
+            columns=columns,
+            inventory_id=inventory_id,
+            bucket=destination_bucket,
+            prefix=destination_prefix,
+            date=date,
         )
+        self._was_read(source)
+        written = write_selection(
+            selection,
+            source,
+            clients=self.clients,
+            settings=settings or EngineSettings(),
+            log=self.log,
+        )
+        made = written.manifest
+        was_written(self, Dataset.of_report(made))
+        self.log.info(
+            "%s: %d data files, %s of %s objects%s; written in %.1f s",
+            shown(f"cos://{made.bucket}/{made.manifest_key}"),
+            len(made.files),
+            made.matched_objects,
+            made.listed_objects,
+            "" if written.delete_markers is None else f", {written.delete_markers:,} of them delete markers",
+            watch.seconds,
+        )
+        return {**made.as_dict(), "delete_markers": written.delete_markers}
+
+    def _was_read(self, source: ReportSource | PartsSource) -> None:
+        for dataset in source.datasets:
+            was_read(self, dataset)

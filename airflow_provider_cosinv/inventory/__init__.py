@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from airflow_provider_cosinv.inventory.bucket import BucketName
 from airflow_provider_cosinv.inventory.configuration import (
     Destination,
     InventoryConfiguration,
@@ -14,9 +13,11 @@ from airflow_provider_cosinv.inventory.configuration import (
 from airflow_provider_cosinv.inventory.fields import STANDARD_FIELDS
 from airflow_provider_cosinv.inventory.identity import TaskIdentity, derive_inventory_id
 from airflow_provider_cosinv.inventory.job import InventoryJob
-from airflow_provider_cosinv.inventory.manifest import DataFile, DataFileDict, Manifest, parse_manifest
-from airflow_provider_cosinv.inventory.records import InventoryRecord
-from airflow_provider_cosinv.inventory.search import ReportSearch, Sighting
+from airflow_provider_cosinv.inventory.names import BucketName
+from airflow_provider_cosinv.inventory.report.manifest import DataFile, DataFileDict, Manifest
+from airflow_provider_cosinv.inventory.report.manifest_reader import parse_manifest
+from airflow_provider_cosinv.inventory.report.search import ReportSearch, Sighting
+from airflow_provider_cosinv.inventory.rows.records import InventoryRecord
 
 __all__ = [
     "STANDARD_FIELDS",

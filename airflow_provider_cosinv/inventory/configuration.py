@@ -6,11 +6,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
-from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id, check_region
 from airflow_provider_cosinv.inventory.fields import STANDARD_FIELDS, check_optional_fields
+from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id, check_region
 from airflow_provider_cosinv.inventory.unix_time import FIRST, LAST
 
 INCLUDED_OBJECT_VERSIONS = ("Current", "All")
@@ -226,35 +225,3 @@ class InventoryConfiguration:
                 "The filter asks for tags, but the field Tag is not among the optional fields.",
                 'COS needs both (436/30625): add "Tag" to optional_fields.',
             )
-
-    @classmethod
-    def from_xml(cls, document: Any) -> InventoryConfiguration:
-        """
-        Read the element ``InventoryConfiguration``.
-
-        :param document: the bytes of an XML document, or its element
-        :raises COSInventoryConfigurationError: where the XML or a value in it is wrong
-        """
-        from airflow_provider_cosinv.inventory.configuration_xml import read  # the two modules need each other
-
-        return read(document)
-
-    def to_post_xml(self) -> bytes:
-        """
-        Return the body of POST Bucket inventory: neither ``IsEnabled`` nor ``Schedule`` (436/46869).
-
-        :raises COSInventoryConfigurationError: where the configuration cannot be submitted
-        """
-        from airflow_provider_cosinv.inventory.configuration_xml import write_one_time
-
-        return write_one_time(self)
-
-    def to_put_xml(self) -> bytes:
-        """
-        Return the body of PUT Bucket inventory (436/30625).
-
-        :raises COSInventoryConfigurationError: where it has no schedule
-        """
-        from airflow_provider_cosinv.inventory.configuration_xml import write_periodic
-
-        return write_periodic(self)

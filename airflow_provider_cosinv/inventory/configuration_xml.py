@@ -17,7 +17,7 @@ from airflow_provider_cosinv.inventory.configuration import (
     Tag,
 )
 from airflow_provider_cosinv.inventory.unix_time import read_unix_seconds
-from airflow_provider_cosinv.inventory.xmltree import XMLError, parse_xml, text_of
+from airflow_provider_cosinv.inventory.xml import XMLError, parse_xml, text_of
 
 _ROOT = "InventoryConfiguration"
 _DAY = re.compile(r"[0-9]{1,2}")
@@ -28,13 +28,21 @@ _ENCRYPTION_PATHS = ("Encryption/SSE-COS", "Encryption/SSECOS", "SSE-COS", "SSEC
 _MISPRINTED_FIELDS = {"IsMultipartUpload": "IsMultipartUploaded"}
 
 
-def write_one_time(configuration: InventoryConfiguration) -> bytes:
-    """Return the body of POST Bucket inventory."""
+def post_body(configuration: InventoryConfiguration) -> bytes:
+    """
+    Return the body of POST Bucket inventory: neither ``IsEnabled`` nor ``Schedule`` (436/46869).
+
+    :raises COSInventoryConfigurationError: if the configuration cannot be submitted
+    """
     return _to_bytes(_common(configuration))
 
 
-def write_periodic(configuration: InventoryConfiguration) -> bytes:
-    """Return the body of PUT Bucket inventory."""
+def put_body(configuration: InventoryConfiguration) -> bytes:
+    """
+    Return the body of PUT Bucket inventory (436/30625).
+
+    :raises COSInventoryConfigurationError: if it has no schedule
+    """
     if configuration.schedule is None:
         raise COSInventoryConfigurationError(
             "A periodic inventory needs a schedule.", parameter="frequency", hint="Use Daily, Weekly or Monthly."
@@ -48,8 +56,13 @@ def write_periodic(configuration: InventoryConfiguration) -> bytes:
     return _to_bytes(root)
 
 
-def read(document: bytes | Element) -> InventoryConfiguration:
-    """Read an ``InventoryConfiguration``, in any shape that a page or an SDK of COS gives it."""
+def read_configuration(document: bytes | Element) -> InventoryConfiguration:
+    """
+    Read an ``InventoryConfiguration``, in any shape that a page or an SDK of COS gives it (436/30623).
+
+    :param document: XML document, or its element
+    :raises COSInventoryConfigurationError: if the XML or a value in it is wrong
+    """
     try:
         root = parse_xml(document) if isinstance(document, bytes) else document
     except XMLError as error:

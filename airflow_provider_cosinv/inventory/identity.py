@@ -14,8 +14,9 @@ import json
 import re
 from dataclasses import dataclass
 
-from airflow_provider_cosinv.inventory.bucket import INVENTORY_ID_LENGTH
 from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration
+from airflow_provider_cosinv.inventory.configuration_xml import post_body
+from airflow_provider_cosinv.inventory.names import INVENTORY_ID_LENGTH
 
 _UNUSABLE = re.compile(r"[^A-Za-z0-9_]+")
 # 100 bits: a collision among a billion ids has a chance of about 1 in 10**12.
@@ -52,7 +53,7 @@ def derive_inventory_id(identity: TaskIdentity, *, bucket: str, configuration: I
     :param configuration: what is asked for; its own ``inventory_id`` does not count
     """
     # What COS reads is what counts: a release that knows more elements derives the same id from the same request.
-    asked = dataclasses.replace(configuration, inventory_id="-").to_post_xml().decode()
+    asked = post_body(dataclasses.replace(configuration, inventory_id="-")).decode()
     text = json.dumps([dataclasses.asdict(identity), bucket, asked], sort_keys=True)
     digest = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:_DIGEST_LENGTH]
     front = f"{_slug(identity.dag_id)}.{_slug(identity.task_id)}"

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted, shown
-from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id, check_region
-from airflow_provider_cosinv.inventory.layout import report_dates
-from airflow_provider_cosinv.inventory.search import ReportSearch
+from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id, check_region
+from airflow_provider_cosinv.inventory.report.layout import report_dates
+from airflow_provider_cosinv.inventory.report.search import ReportSearch
 
 # COS starts at once (436/46869), and the report carries the date of the start. The time of submission is that of
 # the answer: a scan may have started before it, on the day before, or a while after it, on the next.

@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Buttons on a task's page."""
+"""Links from a task to the COS console.
+
+Imports processing and Airflow. Begin with cos.py.
+"""

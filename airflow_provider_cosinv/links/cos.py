@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
 
-from airflow_provider_cosinv.hooks.lineage import Place
+from airflow_provider_cosinv.processing.datasets import Dataset
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -37,14 +37,14 @@ class _ConsoleLink(BaseOperatorLink):
         """The button's text."""
         return self.text
 
-    def store(self, context: Context, *, place: Place, region: str) -> None:
+    def store(self, context: Context, *, dataset: Dataset, region: str) -> None:
         """
         Keep the link of this attempt.
 
-        :param place: a bucket, or a folder of it
+        :param dataset: a bucket, or a folder of it
         :param region: of the bucket
         """
-        address = console_url(bucket=place.bucket or "", region=region, folder=place.path)
+        address = console_url(bucket=dataset.bucket or "", region=region, folder=dataset.path)
         context["ti"].xcom_push(key=self.xcom_key, value=address)
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's signature

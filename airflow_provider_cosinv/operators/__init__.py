@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Submit inventories, set up periodic ones."""
+"""The operators; modules with an underscore help them.
+
+Imports every room below. Begin with cos_inventory.py.
+"""

@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING, Any
 from airflow.configuration import conf
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError, quoted
-from airflow_provider_cosinv.hooks.airflow_exceptions import TaskDeferralTimeout
+from airflow_provider_cosinv.hooks.airflow_errors import TaskDeferralTimeout
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
-from airflow_provider_cosinv.hooks.interval import interval_at
-from airflow_provider_cosinv.hooks.lineage import Place, openlineage
-from airflow_provider_cosinv.hooks.progress import StateLog
-from airflow_provider_cosinv.hooks.text_fields import TextFields
-from airflow_provider_cosinv.hooks.wait import (
+from airflow_provider_cosinv.hooks.lineage import openlineage
+from airflow_provider_cosinv.hooks.templates import TextFields
+from airflow_provider_cosinv.inventory.identity import TaskIdentity
+from airflow_provider_cosinv.inventory.job import InventoryJob
+from airflow_provider_cosinv.inventory.report.manifest import Manifest
+from airflow_provider_cosinv.links.cos import COSReportLink, COSSourceBucketLink
+from airflow_provider_cosinv.operators._inventory_parameters import INVENTORY_FIELDS, build_configuration, seconds
+from airflow_provider_cosinv.operators._submission import Submission
+from airflow_provider_cosinv.operators._submission_state import NoStateStore, StateStore
+from airflow_provider_cosinv.processing.datasets import Dataset
+from airflow_provider_cosinv.waiting.interval import interval_at
+from airflow_provider_cosinv.waiting.outcome import (
     TRIGGERER_MARGIN,
     announce,
     look_once,
@@ -27,13 +34,7 @@ from airflow_provider_cosinv.hooks.wait import (
     no_answer,
     not_in_time,
 )
-from airflow_provider_cosinv.inventory.identity import TaskIdentity
-from airflow_provider_cosinv.inventory.job import InventoryJob
-from airflow_provider_cosinv.inventory.manifest import Manifest
-from airflow_provider_cosinv.links.cos import COSReportLink, COSSourceBucketLink
-from airflow_provider_cosinv.operators.memory import NoStateStore, StateStore
-from airflow_provider_cosinv.operators.parameters import INVENTORY_FIELDS, build_configuration, seconds
-from airflow_provider_cosinv.operators.submission import Submission
+from airflow_provider_cosinv.waiting.progress import StateLog
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -209,22 +210,22 @@ class COSInventoryOperator(TextFields):
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Return what OpenLineage shows of the task: the source bucket is read."""
-        return openlineage(inputs=[Place(self.bucket)], outputs=[])
+        return openlineage(inputs=[Dataset(self.bucket)], outputs=[])
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002  the signature
         """Return the same, with the report that the inventory goes to."""
         job = self._submitted
-        report = [Place(job.destination_bucket, job.report_prefix)] if job else []
-        return openlineage(inputs=[Place(self.bucket)], outputs=report)
+        report = [Dataset(job.destination_bucket, job.report_prefix)] if job else []
+        return openlineage(inputs=[Dataset(self.bucket)], outputs=report)
 
     def _show(self, context: Context, job: InventoryJob) -> None:
         """Keep the job, of this attempt or of an earlier one, for the links and for lineage."""
         self._submitted = job
         if not self.do_xcom_push:
             return
-        report = Place(job.destination_bucket, job.report_prefix)
-        COSReportLink().store(context, place=report, region=job.region)
-        COSSourceBucketLink().store(context, place=Place(job.bucket), region=job.region)
+        report = Dataset(job.destination_bucket, job.report_prefix)
+        COSReportLink().store(context, dataset=report, region=job.region)
+        COSSourceBucketLink().store(context, dataset=Dataset(job.bucket), region=job.region)
 
     def _submission(self, context: Context) -> Submission:
         # Before anything is submitted, and billed.

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.hooks.comparison import source_of
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
-from airflow_provider_cosinv.operators.table import TableOperator, rendered
+from airflow_provider_cosinv.operators._table_operator import TableOperator, rendered
+from airflow_provider_cosinv.processing.diff import source_of
+from airflow_provider_cosinv.processing.source import PartsSource, ReportSource
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -84,7 +84,7 @@ class COSInventoryDiffOperator(TableOperator):
         Compare.
 
         :returns: ``added``, ``removed``, ``changed``, ``unchanged`` (keys), ``added_bytes``, ``removed_bytes``,
-            ``grown_bytes`` and ``compared``, :class:`~airflow_provider_cosinv.inventory.diff.DiffCounts`; ``warnings``,
+            ``grown_bytes`` and ``compared``, :class:`.DiffCounts`; ``warnings``,
             sentences about reports that may not be comparable; if a file is written also its ``path``, ``rows`` and
             ``bytes``
         :raises AirflowFailException: a wrong parameter, a corrupt report or a refusal by COS, which no retry heals

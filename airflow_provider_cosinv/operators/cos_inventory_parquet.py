@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.lineage import Place
-from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource
-from airflow_provider_cosinv.operators.table import TableOperator, rendered
+from airflow_provider_cosinv.operators._table_operator import TableOperator, rendered
+from airflow_provider_cosinv.processing.datasets import Dataset
+from airflow_provider_cosinv.processing.source import PartsSource, ReportSource
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -90,7 +90,7 @@ class COSInventoryToParquetOperator(TableOperator):
             self.keep_result(
                 context,
                 written["path"],
-                written=Place.of_file(written["path"]).folder,
+                written=Dataset.of_file(written["path"]).folder,
                 # Beside the report it is in the report's region, whatever the task's.
                 region=None if self.destination else self._report.report.region,
             )

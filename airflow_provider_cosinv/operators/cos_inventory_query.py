@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, one_source
-from airflow_provider_cosinv.inventory.engine import check_access
-from airflow_provider_cosinv.operators.table import TableOperator, rendered
+from airflow_provider_cosinv.operators._table_operator import TableOperator, rendered
+from airflow_provider_cosinv.processing.source import PartsSource, ReportSource, one_source
+from airflow_provider_cosinv.table.engine import check_access
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_cosinv.exceptions import shown
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
-from airflow_provider_cosinv.hooks.text_fields import TextFields
-from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
+from airflow_provider_cosinv.hooks.templates import TextFields
 from airflow_provider_cosinv.inventory.configuration import Schedule
-from airflow_provider_cosinv.inventory.layout import report_prefixes
-from airflow_provider_cosinv.operators.parameters import INVENTORY_FIELDS, build_configuration
+from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id
+from airflow_provider_cosinv.inventory.report.layout import report_prefixes
+from airflow_provider_cosinv.operators._inventory_parameters import INVENTORY_FIELDS, build_configuration
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

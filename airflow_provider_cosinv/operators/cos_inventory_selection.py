@@ -8,12 +8,12 @@ from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.lineage import Place
-from airflow_provider_cosinv.hooks.source import PartsSource, ReportSource, one_source
-from airflow_provider_cosinv.hooks.wait import announce
-from airflow_provider_cosinv.inventory.engine import check_access
-from airflow_provider_cosinv.inventory.manifest import Manifest
-from airflow_provider_cosinv.operators.table import TableOperator, rendered
+from airflow_provider_cosinv.inventory.report.manifest import Manifest
+from airflow_provider_cosinv.operators._table_operator import TableOperator, rendered
+from airflow_provider_cosinv.processing.datasets import Dataset
+from airflow_provider_cosinv.processing.source import PartsSource, ReportSource, one_source
+from airflow_provider_cosinv.table.engine import check_access
+from airflow_provider_cosinv.waiting.outcome import announce
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -141,6 +141,6 @@ class COSInventorySelectionOperator(TableOperator):
             )
             manifest = Manifest.from_dict(written)
             path = f"cos://{manifest.bucket}/{manifest.manifest_key}"
-            self.keep_result(context, path, written=Place.of_report(manifest))
+            self.keep_result(context, path, written=Dataset.of_report(manifest))
             announce(manifest, self.outlets, context)
         return written

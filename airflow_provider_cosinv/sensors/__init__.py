@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wait for reports, on a worker."""
+"""The sensor.
+
+Imports every room below. Begin with cos_inventory.py.
+"""

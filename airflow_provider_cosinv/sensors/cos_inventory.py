@@ -21,7 +21,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryTransientError,
     quoted,
 )
-from airflow_provider_cosinv.hooks.airflow_exceptions import (
+from airflow_provider_cosinv.hooks.airflow_errors import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -29,10 +29,16 @@ from airflow_provider_cosinv.hooks.airflow_exceptions import (
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
-from airflow_provider_cosinv.hooks.lineage import Place, openlineage
-from airflow_provider_cosinv.hooks.progress import StateLog
-from airflow_provider_cosinv.hooks.text_fields import TextFields
-from airflow_provider_cosinv.hooks.wait import (
+from airflow_provider_cosinv.hooks.lineage import openlineage
+from airflow_provider_cosinv.hooks.templates import TextFields
+from airflow_provider_cosinv.inventory.job import InventoryJob
+from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id, check_region
+from airflow_provider_cosinv.inventory.report.layout import check_date, report_dates, report_prefixes
+from airflow_provider_cosinv.inventory.report.manifest import Manifest
+from airflow_provider_cosinv.inventory.report.search import ReportSearch
+from airflow_provider_cosinv.links.cos import COSReportLink, COSSourceBucketLink
+from airflow_provider_cosinv.processing.datasets import Dataset
+from airflow_provider_cosinv.waiting.outcome import (
     TRIGGERER_MARGIN,
     announce,
     look_once,
@@ -40,12 +46,7 @@ from airflow_provider_cosinv.hooks.wait import (
     no_answer,
     not_in_time,
 )
-from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id, check_region
-from airflow_provider_cosinv.inventory.job import InventoryJob
-from airflow_provider_cosinv.inventory.layout import check_date, report_dates, report_prefixes
-from airflow_provider_cosinv.inventory.manifest import Manifest
-from airflow_provider_cosinv.inventory.search import ReportSearch
-from airflow_provider_cosinv.links.cos import COSReportLink, COSSourceBucketLink
+from airflow_provider_cosinv.waiting.progress import StateLog
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -274,13 +275,13 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002  the signature
         """Return the same, with the report."""
-        report = [Place.of_report(self._manifest)] if self._manifest else []
+        report = [Dataset.of_report(self._manifest)] if self._manifest else []
         return openlineage(inputs=self._listed(), outputs=report)
 
-    def _listed(self) -> list[Place]:
+    def _listed(self) -> list[Dataset]:
         if self._manifest:
-            return [Place(self._manifest.source_bucket)]
-        return [Place(self.bucket)] if self.bucket else []
+            return [Dataset(self._manifest.source_bucket)]
+        return [Dataset(self.bucket)] if self.bucket else []
 
     def _show(self, context: Context) -> None:
         """Link to where the report will be, and to the bucket that is listed."""
@@ -288,8 +289,8 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
         if not self.do_xcom_push:
             return
         listed = self._job.bucket if self._job else self.bucket
-        COSReportLink().store(context, place=Place(search.bucket, search.prefixes[0]), region=search.region)
-        COSSourceBucketLink().store(context, place=Place(listed), region=search.region)
+        COSReportLink().store(context, dataset=Dataset(search.bucket, search.prefixes[0]), region=search.region)
+        COSSourceBucketLink().store(context, dataset=Dataset(listed), region=search.region)
 
     def _timed_out(self, context: Context) -> COSInventorySensorTimeout:
         states = self._states(context)

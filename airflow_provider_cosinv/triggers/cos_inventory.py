@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_cosinv.cos.retry import POLLING_POLICY
+from airflow_provider_cosinv.cos.protocol.retry import POLLING_POLICY
+from airflow_provider_cosinv.cos.reports import check_absent
 from airflow_provider_cosinv.exceptions import (
     COSInventoryError,
     COSInventoryNotFoundError,
@@ -26,11 +27,10 @@ from airflow_provider_cosinv.exceptions import (
     encodable,
 )
 from airflow_provider_cosinv.hooks.connection import looking_up, read_connection
-from airflow_provider_cosinv.hooks.progress import StateLog
-from airflow_provider_cosinv.hooks.report import check_absent
-from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, not_in_time, renewing_after
-from airflow_provider_cosinv.inventory.search import Found, ReportSearch, Sighting, Wanted, look
-from airflow_provider_cosinv.triggers.pacing import first_pause, next_pause, pacer_of
+from airflow_provider_cosinv.inventory.report.search import Found, ReportSearch, Sighting, Wanted, look
+from airflow_provider_cosinv.waiting.outcome import GRACE_POLLS, not_in_time, renewing_after
+from airflow_provider_cosinv.waiting.pacing import first_pause, next_pause, pacer_of
+from airflow_provider_cosinv.waiting.progress import StateLog
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout as time_limit
@@ -41,7 +41,7 @@ else:
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from airflow_provider_cosinv.cos.aio import AsyncCOSClient
+    from airflow_provider_cosinv.cos.async_client import AsyncCOSClient
     from airflow_provider_cosinv.cos.settings import ClientSettings
 
 
@@ -57,7 +57,7 @@ class COSInventoryTrigger(BaseTrigger):
 
     :param search: where and how to look, :meth:`ReportSearch.as_dict`
     :param cos_conn_id: the Airflow connection, of type ``cos``
-    :param poke_interval: seconds between two looks at least; see :mod:`airflow_provider_cosinv.hooks.interval`
+    :param poke_interval: seconds between two looks at least; see :mod:`airflow_provider_cosinv.waiting.interval`
     :param deadline: Unix time, in seconds; the first look after it is the last
     :param timeout: seconds of the whole wait: it began so long before its deadline
     :param job: the job waited for, which the event hands back: on some versions ``dag.test`` drops the arguments
@@ -105,7 +105,7 @@ class COSInventoryTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event, which Airflow can encode; see :func:`airflow_provider_cosinv.hooks.wait.manifest_of`."""
+        """Yield one event, which Airflow can encode; see :func:`.manifest_of`."""
         yield TriggerEvent(await self._outcome())  # type: ignore[no-untyped-call]  # Airflow's
 
     async def _outcome(self) -> dict[str, Any]:
@@ -180,7 +180,7 @@ class COSInventoryTrigger(BaseTrigger):
 
     async def _client(self, search: ReportSearch) -> AsyncCOSClient:
         # It imports aiohttp, which import_aio() did.
-        from airflow_provider_cosinv.cos.shared_clients import shared_client
+        from airflow_provider_cosinv.cos.async_shared import shared_client
 
         settings = await connection_settings(self.cos_conn_id, region=search.region)
         return shared_client(settings=settings, retry_policy=POLLING_POLICY)
@@ -228,7 +228,7 @@ async def import_aio() -> ModuleType:
     # aiohttp takes a third of a second: too long for the event loop, which all triggers share, and for the worker,
     # which makes a trigger only to hand it over. Once it is there, no wait needs a thread.
     if "aio" not in _imported:
-        _imported["aio"] = await asyncio.to_thread(import_module, "airflow_provider_cosinv.cos.aio")
+        _imported["aio"] = await asyncio.to_thread(import_module, "airflow_provider_cosinv.cos.async_client")
     return _imported["aio"]
 
 

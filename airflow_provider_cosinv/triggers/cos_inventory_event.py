@@ -12,27 +12,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from airflow_provider_cosinv.cos.reports import is_unreadable
 from airflow_provider_cosinv.exceptions import (
     COSInventoryCorruptReportError,
     COSInventoryError,
     COSInventoryRequestError,
     encodable,
 )
-from airflow_provider_cosinv.hooks.progress import describe_manifest, warn
-from airflow_provider_cosinv.hooks.report import is_unreadable
-from airflow_provider_cosinv.hooks.wait import GRACE_POLLS, about_report
-from airflow_provider_cosinv.inventory.bucket import BucketName, check_inventory_id
-from airflow_provider_cosinv.inventory.checksum import parse_checksum
-from airflow_provider_cosinv.inventory.layout import is_date, latest_date, report_prefixes
-from airflow_provider_cosinv.inventory.manifest import Manifest, filter_warnings
-from airflow_provider_cosinv.inventory.manifest_json import ManifestReader
-from airflow_provider_cosinv.inventory.search import ReportSearch, look
-from airflow_provider_cosinv.inventory.watermark import REMEMBERED, Watermark
+from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id
+from airflow_provider_cosinv.inventory.report.checksum import parse_checksum
+from airflow_provider_cosinv.inventory.report.layout import is_date, latest_date, report_prefixes
+from airflow_provider_cosinv.inventory.report.manifest import Manifest, filter_warnings
+from airflow_provider_cosinv.inventory.report.manifest_reader import ManifestReader
+from airflow_provider_cosinv.inventory.report.search import ReportSearch, look
+from airflow_provider_cosinv.inventory.report.watermark import REMEMBERED, Watermark
+from airflow_provider_cosinv.processing.logger import warn
 from airflow_provider_cosinv.triggers.cos_inventory import connection_settings, describe_bug, fetch_pieces, import_aio
-from airflow_provider_cosinv.triggers.watermark import WatermarkVariable
+from airflow_provider_cosinv.triggers.watermark_variable import WatermarkVariable
+from airflow_provider_cosinv.waiting.outcome import GRACE_POLLS, about_report
+from airflow_provider_cosinv.waiting.progress import describe_manifest
 
 if TYPE_CHECKING:
-    from airflow_provider_cosinv.cos.aio import AsyncCOSClient
+    from airflow_provider_cosinv.cos.async_client import AsyncCOSClient
 
 # Seconds.
 _LONGEST_INTERVAL = 24 * 60 * 60.0

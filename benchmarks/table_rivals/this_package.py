@@ -13,20 +13,20 @@ from pathlib import Path
 
 import duckdb  # noqa: F401, TID253  imported before the clock starts, as the rivals do
 
-from airflow_provider_cosinv.inventory.datafile import read_records
-from airflow_provider_cosinv.inventory.diff import DiffSide, DiffTable
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.manifest import DataFile
-from airflow_provider_cosinv.inventory.parts import PartsTable
-from airflow_provider_cosinv.inventory.queries import ready_query
-from airflow_provider_cosinv.inventory.relation import Relation
-from airflow_provider_cosinv.inventory.table import ReportTable
+from airflow_provider_cosinv.inventory.queries.catalogue import ready_query
+from airflow_provider_cosinv.inventory.report.manifest import DataFile
+from airflow_provider_cosinv.inventory.rows.record_reader import read_records
+from airflow_provider_cosinv.table.csv.report_table import ReportTable
+from airflow_provider_cosinv.table.diff.diff_table import DiffSide, DiffTable
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
+from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
+from airflow_provider_cosinv.table.relation import Relation
 from benchmarks.table_data import ReportFolder
 from benchmarks.table_rivals.task import THREADS, Group, Task, as_groups
 
 #: By work: imported by the package when it is needed, and by this benchmark before the clock starts, as by the rivals.
-_READER = ("airflow_provider_cosinv.inventory.arrow_reader", "airflow_provider_cosinv.inventory.arrow_stream")
-IMPORTS = {"aggregate": _READER, "parquet": (*_READER, "airflow_provider_cosinv.inventory.part_writer")}
+_READER = ("airflow_provider_cosinv.table.csv.arrow_reader", "airflow_provider_cosinv.table.csv.arrow_stream")
+IMPORTS = {"aggregate": _READER, "parquet": (*_READER, "airflow_provider_cosinv.table.parquet.writer")}
 
 _READ_BYTES = 1024 * 1024
 _SETTINGS = EngineSettings(threads=THREADS)

@@ -17,7 +17,7 @@ from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
 
-from airflow_provider_cosinv.inventory.search import ReportSearch
+from airflow_provider_cosinv.inventory.report.search import ReportSearch
 from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
 from benchmarks.waiting.case import DESTINATION
 from benchmarks.waiting.ways import DATE, prefix

@@ -31,7 +31,7 @@ async def measure_foreign(megabytes: int) -> dict[str, float]:
 
     :param megabytes: MiB of each
     """
-    from airflow_provider_cosinv.cos.aio import AsyncCOSClient
+    from airflow_provider_cosinv.cos.async_client import AsyncCOSClient
     from airflow_provider_cosinv.cos.client import COSClient
     from airflow_provider_cosinv.triggers.cos_inventory import connection_settings
 

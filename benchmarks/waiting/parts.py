@@ -28,9 +28,9 @@ async def http_microseconds(case: Case) -> float:
     """Return the CPU of one request, signed before and sent by aiohttp alone; those of a second together, as waits'."""
     from yarl import URL
 
-    from airflow_provider_cosinv.cos.aio_session import shared_session
-    from airflow_provider_cosinv.cos.tls import tls_context
-    from airflow_provider_cosinv.triggers.pacing import PLACES
+    from airflow_provider_cosinv.cos.async_session import shared_session
+    from airflow_provider_cosinv.cos.network.tls import tls_context
+    from airflow_provider_cosinv.waiting.pacing import PLACES
 
     signer, headers = _signer(case)
     tls = await tls_context((case.connection["extra"]["verify_ssl"],))
@@ -57,8 +57,8 @@ async def http_microseconds(case: Case) -> float:
 
 
 def _signer(case: Case) -> tuple[Any, dict[str, str]]:
-    from airflow_provider_cosinv.cos.settings import Credentials
-    from airflow_provider_cosinv.cos.signature import Signer
+    from airflow_provider_cosinv.cos.credentials.keys import Credentials
+    from airflow_provider_cosinv.cos.protocol.signature import Signer
 
     credentials = Credentials(secret_id=case.connection["login"], secret_key=case.connection["password"])
     host = f"{DESTINATION}.cos.ap-guangzhou.myqcloud.com"

@@ -52,7 +52,7 @@ class Triggers:
         return asyncio.create_task(fire())
 
     def _trigger(self, number: int, *, ends: float, age: float) -> Any:
-        from airflow_provider_cosinv.inventory.search import ReportSearch
+        from airflow_provider_cosinv.inventory.report.search import ReportSearch
         from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
 
         search = ReportSearch(bucket=DESTINATION, region="ap-guangzhou", prefixes=(prefix(number),), dates=(DATE,))

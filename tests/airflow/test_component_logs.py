@@ -11,7 +11,7 @@ from tests.airflow.component_logs import troubles
 @pytest.mark.parametrize(
     "line",
     [
-        "2026-01-31T00:00:00.000000Z [warning  ] Slow answer [airflow_provider_cosinv.cos.aio] loc=aio.py:1",
+        "2026-01-31T00:00:00.000000Z [warning  ] Slow answer [airflow_provider_cosinv.cos.async_client] loc=aio.py:1",
         "2026-01-31T00:00:00.000000Z [error    ] Poll failed [airflow_provider_cosinv.triggers.cos_inventory]",
         "2026-01-31T00:00:00.000000Z [warning  ] old [py.warnings] filename=/x/airflow_provider_cosinv/job.py lineno=1",
         "Traceback (most recent call last):",

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from airflow_provider_cosinv.inventory.bucket import INVENTORY_ID_LENGTH
+from airflow_provider_cosinv.inventory.names import INVENTORY_ID_LENGTH
 from tests.airflow.wait import PATIENCE
 
 BACKFILLED = "cos_with_a_name_that_is_far_too_long_to_fit_into_an_inventory_id_of_sixty_four_characters"

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_cosinv.cos.aio import AsyncCOSClient
+from airflow_provider_cosinv.cos.async_client import AsyncCOSClient
 from airflow_provider_cosinv.cos.client import COSClient
-from airflow_provider_cosinv.cos.retry import RetryPolicy
-from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.protocol.retry import RetryPolicy
+from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.inventory.configuration import Destination, InventoryConfiguration
 
 from .scripted_server import ScriptedServer

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_cosinv.cos.aio import AsyncCOSClient
-from airflow_provider_cosinv.cos.aio_session import CONNECTIONS, KEEPALIVE, shared_session
-from airflow_provider_cosinv.cos.tls import tls_context
+from airflow_provider_cosinv.cos.async_client import AsyncCOSClient
+from airflow_provider_cosinv.cos.async_session import CONNECTIONS, KEEPALIVE, shared_session
+from airflow_provider_cosinv.cos.network.tls import tls_context
 
 from .conftest import BUCKET, QUICK
 from .scripted_server import Reply
@@ -161,7 +161,7 @@ def test_settings_of_two_clients_do_not_mix(server, settings):
 
 def test_the_async_half_loads_neither_the_sdk_nor_requests():
     code = (
-        "import sys, airflow_provider_cosinv.cos.aio;"
+        "import sys, airflow_provider_cosinv.cos.async_client;"
         "print([name for name in ('qcloud_cos', 'requests', 'airflow') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_cosinv.cos.cam import issue
-from airflow_provider_cosinv.cos.credential_source import CredentialSource, Issued
-from airflow_provider_cosinv.cos.settings import Credentials
+from airflow_provider_cosinv.cos.credentials.cam import issue
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.credentials.provider import CredentialSource, Issued
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryRequestError,

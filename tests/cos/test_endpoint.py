@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from requests import Request
 from yarl import URL
 
-from airflow_provider_cosinv.cos.endpoint import bucket_host, request_url, signed_path
-from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.protocol.endpoint import bucket_host, request_url, signed_path
+from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 
 BUCKET = "examplebucket-1250000000"

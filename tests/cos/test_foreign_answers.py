@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.cos.answers import Answer, object_info, read_http_date, received_headers
 from airflow_provider_cosinv.cos.client import COSClient
+from airflow_provider_cosinv.cos.protocol.responses import Answer, object_info, read_http_date, received_headers
 from airflow_provider_cosinv.exceptions import COSInventoryError
 
 from .conftest import BUCKET, QUICK, AsyncHalf, SyncHalf

@@ -15,6 +15,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryTransientError,
 )
 from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration, Schedule
+from airflow_provider_cosinv.inventory.configuration_xml import put_body, read_configuration
 
 from .conftest import BUCKET
 from .scripted_server import Reply, error_reply
@@ -26,7 +27,7 @@ def rule(configuration):
 
 
 def page_of(*rules: InventoryConfiguration, token=None, next_token=None):
-    parts = [rule.to_put_xml().split(b"?>", 1)[1] for rule in rules]
+    parts = [put_body(rule).split(b"?>", 1)[1] for rule in rules]
     more = f"<NextContinuationToken>{next_token}</NextContinuationToken>" if next_token else ""
     echo = f"<ContinuationToken>{token}</ContinuationToken>" if token else ""
     return Reply(
@@ -41,7 +42,7 @@ def test_a_rule_is_put_with_its_schedule(client, server, rule):
     client.put_bucket_inventory(BUCKET, rule)
     (seen,) = server.seen
     assert (seen.method, seen.target) == ("PUT", "/?inventory=&id=daily")
-    assert InventoryConfiguration.from_xml(seen.body) == rule
+    assert read_configuration(seen.body) == rule
     assert seen.headers["content-md5"]
 
 
@@ -52,7 +53,7 @@ def test_a_rule_without_a_schedule_is_refused_before_any_request(client, server,
 
 
 def test_a_rule_comes_back_as_it_was_put(client, server, rule):
-    server.answer(Reply(body=rule.to_put_xml()))
+    server.answer(Reply(body=put_body(rule)))
     assert client.get_bucket_inventory(BUCKET, "daily") == rule
     assert server.seen[0].target == "/?inventory=&id=daily"
 

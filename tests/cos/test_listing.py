@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.cos.aio import AsyncCOSClient
-from airflow_provider_cosinv.cos.answers import PAGE_LIMIT, Answer, read_document
-from airflow_provider_cosinv.cos.listing import entries, name_of, next_marker
-from airflow_provider_cosinv.cos.results import CommonPrefix, ListedObject
+from airflow_provider_cosinv.cos.async_client import AsyncCOSClient
+from airflow_provider_cosinv.cos.protocol.listing import entries, name_of, next_marker
+from airflow_provider_cosinv.cos.protocol.models import CommonPrefix, ListedObject
+from airflow_provider_cosinv.cos.protocol.responses import PAGE_LIMIT, Answer, read_document
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryRequestError,

@@ -12,7 +12,8 @@ import signal
 import pytest
 
 from airflow_provider_cosinv.cos.client import COSClient
-from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.emulator import COSEmulator
 from airflow_provider_cosinv.exceptions import (
     COSInventoryNotFoundError,
@@ -105,7 +106,7 @@ def test_an_empty_file_is_an_empty_object(cos, uploader, tmp_path):
 
 
 def test_parts_grow_so_that_there_are_not_too_many(client, server, path, monkeypatch):
-    monkeypatch.setattr("airflow_provider_cosinv.cos.multipart.MAX_PARTS", 3)
+    monkeypatch.setattr("airflow_provider_cosinv.cos.uploads.MAX_PARTS", 3)
     server.answer(INITIATED, *[SENT] * 3, Reply(body=b"<CompleteMultipartUploadResult/>"))
     client.upload_file(BUCKET, KEY, path, threshold=0, part_size=10)
     sizes = [len(seen.body) for seen in server.seen if seen.method == "PUT"]

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from airflow_provider_cosinv.cos.results import ObjectInfo
-from airflow_provider_cosinv.cos.settings import Credentials
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.protocol.models import ObjectInfo
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryRequestError,

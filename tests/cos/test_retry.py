@@ -7,7 +7,7 @@ import time
 import pytest
 from tenacity import RetryCallState, Retrying
 
-from airflow_provider_cosinv.cos.retry import RetryPolicy
+from airflow_provider_cosinv.cos.protocol.retry import RetryPolicy
 from airflow_provider_cosinv.exceptions import (
     COSInventoryPermissionError,
     COSInventoryThrottledError,

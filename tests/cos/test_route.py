@@ -21,8 +21,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from airflow_provider_cosinv.cos.proxies import is_excepted, proxy_for, read_proxy
-from airflow_provider_cosinv.cos.route import roots_for
+from airflow_provider_cosinv.cos.network.proxies import is_excepted, proxy_for, read_proxy
+from airflow_provider_cosinv.cos.network.route import roots_for
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 
 from .conftest import BUCKET

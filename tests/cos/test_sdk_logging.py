@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from qcloud_cos import CosConfig, CosS3Client
 
-from airflow_provider_cosinv.cos.settings import Credentials
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
 from airflow_provider_cosinv.exceptions import COSInventoryError
 
 from .conftest import BUCKET, SECRET_ID, SECRET_KEY, TOKEN

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 
 CREDENTIALS = Credentials("AKIDexample", "secret-of-mine", "token-of-mine")

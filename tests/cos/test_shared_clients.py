@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_cosinv.cos.retry import POLLING_POLICY, RetryPolicy
-from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
-from airflow_provider_cosinv.cos.shared_clients import shared_client
+from airflow_provider_cosinv.cos.async_shared import shared_client
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.protocol.retry import POLLING_POLICY, RetryPolicy
+from airflow_provider_cosinv.cos.settings import ClientSettings
 
 
 def settings_of(**changes):

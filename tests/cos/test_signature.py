@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qcloud_cos import CosConfig, CosS3Auth
 
-from airflow_provider_cosinv.cos.settings import Credentials
-from airflow_provider_cosinv.cos.signature import Signer, signature_of, signing_key
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.protocol.signature import Signer, signature_of, signing_key
 
 SECRET_ID = "AKIDQjz3ltompVjBni5LitkWHFlFpwkn9U5q"
 SECRET_KEY = "BQYIM75p8x0iWVFSIgqEKwFprpRSVHlz"

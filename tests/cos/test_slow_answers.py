@@ -18,10 +18,11 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver
 
-from airflow_provider_cosinv.cos import aio_session, lookup, pace, resolver
-from airflow_provider_cosinv.cos.aio import AsyncCOSClient
+from airflow_provider_cosinv.cos import async_session as aio_session
+from airflow_provider_cosinv.cos.async_client import AsyncCOSClient
 from airflow_provider_cosinv.cos.client import COSClient
-from airflow_provider_cosinv.cos.retry import RetryPolicy
+from airflow_provider_cosinv.cos.network import lookup, pace, resolver
+from airflow_provider_cosinv.cos.protocol.retry import RetryPolicy
 from airflow_provider_cosinv.exceptions import COSInventoryPermissionError, COSInventoryTransientError
 
 from .conftest import BUCKET, QUICK

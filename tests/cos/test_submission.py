@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_cosinv.cos.client import COSClient
-from airflow_provider_cosinv.cos.retry import RetryPolicy
+from airflow_provider_cosinv.cos.protocol.retry import RetryPolicy
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryDuplicateError,

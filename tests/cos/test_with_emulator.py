@@ -13,9 +13,10 @@ from itertools import count
 import pytest
 
 from airflow_provider_cosinv.cos.client import COSClient
-from airflow_provider_cosinv.cos.results import CommonPrefix
-from airflow_provider_cosinv.cos.retry import RetryPolicy
-from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.protocol.models import CommonPrefix
+from airflow_provider_cosinv.cos.protocol.retry import RetryPolicy
+from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.emulator import COSEmulator, EmulatorSettings
 from airflow_provider_cosinv.exceptions import (
     COSInventoryDuplicateError,
@@ -24,7 +25,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
 )
 from airflow_provider_cosinv.inventory.configuration import Destination, InventoryConfiguration, Schedule
-from airflow_provider_cosinv.inventory.layout import CHECKSUM_NAME
+from airflow_provider_cosinv.inventory.report.layout import CHECKSUM_NAME
 
 from .conftest import QUICK, AsyncHalf
 

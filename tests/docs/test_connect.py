@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from airflow.sdk import BaseHook
 
-from airflow_provider_cosinv.cos.credential_source import CredentialSource
+from airflow_provider_cosinv.cos.credentials.provider import CredentialSource
 from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.connection import read_connection
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook

@@ -9,10 +9,12 @@ import re
 import pytest
 
 from airflow_provider_cosinv import exceptions
-from airflow_provider_cosinv.cos import answers, cam_errors, hints, operations
-from airflow_provider_cosinv.cos.answers import Answer, refusal
-from airflow_provider_cosinv.cos.operations import POST_INVENTORY, COSRequest, Operation
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
+from airflow_provider_cosinv.cos.credentials import cam_errors
+from airflow_provider_cosinv.cos.protocol import hints, operations
+from airflow_provider_cosinv.cos.protocol import responses as answers
+from airflow_provider_cosinv.cos.protocol.operations import POST_INVENTORY, COSRequest, Operation
+from airflow_provider_cosinv.cos.protocol.responses import Answer, refusal
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, Schedule

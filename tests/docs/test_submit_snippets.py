@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory import InventoryJob
-from airflow_provider_cosinv.inventory.layout import report_dates
+from airflow_provider_cosinv.inventory.report.layout import report_dates
 from tests.conftest import DESTINATION, SOURCE
 from tests.docs.blocks import ROOT, SNIPPETS
 from tests.support.reports import run

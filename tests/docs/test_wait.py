@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from airflow.configuration import conf
 
-from airflow_provider_cosinv.cos.aio_session import CONNECTIONS
+from airflow_provider_cosinv.cos.async_session import CONNECTIONS
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowSkipException
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowSkipException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.interval import interval_at
-from airflow_provider_cosinv.hooks.wait import TRIGGERER_MARGIN
 from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, Schedule
-from airflow_provider_cosinv.inventory.layout import report_dates
+from airflow_provider_cosinv.inventory.report.layout import report_dates
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
-from airflow_provider_cosinv.triggers.pacing import PLACES
+from airflow_provider_cosinv.waiting.interval import interval_at
+from airflow_provider_cosinv.waiting.outcome import TRIGGERER_MARGIN
+from airflow_provider_cosinv.waiting.pacing import PLACES
 from tests.conftest import DESTINATION, SOURCE
 from tests.hooks.test_progress import lines_of, submission
 from tests.support.tasks import TaskInstance, make_context, run_task

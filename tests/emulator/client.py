@@ -15,7 +15,8 @@ from qcloud_cos.cos_auth import CosS3Auth
 
 from airflow_provider_cosinv.emulator import COSEmulator
 from airflow_provider_cosinv.inventory.configuration import Destination, InventoryConfiguration, Schedule
-from airflow_provider_cosinv.inventory.xmltree import parse_xml, text_of
+from airflow_provider_cosinv.inventory.configuration_xml import post_body, put_body
+from airflow_provider_cosinv.inventory.xml import parse_xml, text_of
 
 REGION = "ap-guangzhou"
 
@@ -96,13 +97,13 @@ def rule(inventory_id: str, destination: str, **overrides: Any) -> InventoryConf
 def submit(call: Caller, bucket: str, inventory: InventoryConfiguration) -> requests.Response:
     """Send POST Bucket inventory."""
     params = {"inventory": "", "id": inventory.inventory_id}
-    return call("POST", bucket, params=params, data=inventory.to_post_xml())
+    return call("POST", bucket, params=params, data=post_body(inventory))
 
 
 def put_rule(call: Caller, bucket: str, inventory: InventoryConfiguration) -> requests.Response:
     """Send PUT Bucket inventory."""
     params = {"inventory": "", "id": inventory.inventory_id}
-    return call("PUT", bucket, params=params, data=inventory.to_put_xml())
+    return call("PUT", bucket, params=params, data=put_body(inventory))
 
 
 def only_job(emulator: COSEmulator, bucket: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from airflow_provider_cosinv.emulator import COSEmulator
-from airflow_provider_cosinv.emulator.directory import DirectoryCatalogue
+from airflow_provider_cosinv.emulator.storage.directory import DirectoryCatalogue
 
 COMMAND = [sys.executable, "-m", "airflow_provider_cosinv.emulator"]
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from airflow_provider_cosinv.emulator import COSEmulator, Delivery, EmulatorSettings
-from airflow_provider_cosinv.emulator.app import Application
+from airflow_provider_cosinv.emulator.api.app import Application
 from airflow_provider_cosinv.emulator.hosts import is_address
 from tests.emulator.client import Caller, configuration, put_rule, rule, submit
 

@@ -6,6 +6,7 @@ import time
 import pytest
 import requests
 
+from airflow_provider_cosinv.inventory.configuration_xml import post_body
 from tests.emulator.client import code, configuration, manifest_of, only_job, submit
 
 
@@ -90,7 +91,7 @@ def test_a_client_can_time_out_before_or_after_the_request_is_handled(cos, call,
     cos.fault(bucket=bucket, action="PostBucketInventory", **{name: 1.0})
     inventory = configuration("one", destination)
     with pytest.raises(requests.Timeout):
-        call("POST", bucket, params={"inventory": "", "id": "one"}, data=inventory.to_post_xml(), timeout=0.3)
+        call("POST", bucket, params={"inventory": "", "id": "one"}, data=post_body(inventory), timeout=0.3)
     assert cos.accepted_posts(bucket) == accepted
     # Other requests are not held up.
     begun = time.monotonic()

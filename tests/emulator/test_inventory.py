@@ -8,9 +8,10 @@ from datetime import datetime, timezone
 import pytest
 
 from airflow_provider_cosinv.emulator import COSEmulator, Delivery, EmulatorSettings
-from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration, InventoryFilter, Tag
+from airflow_provider_cosinv.inventory.configuration import InventoryFilter, Tag
+from airflow_provider_cosinv.inventory.configuration_xml import post_body, read_configuration
 from airflow_provider_cosinv.inventory.fields import STANDARD_FIELDS
-from airflow_provider_cosinv.inventory.xmltree import parse_xml
+from airflow_provider_cosinv.inventory.xml import parse_xml
 from tests.emulator.client import (
     Caller,
     code,
@@ -217,7 +218,7 @@ def test_a_bucket_takes_one_submission_per_second():
 
 
 def _body(text: str, replacement: str = "", destination: str = TARGET) -> bytes:
-    body = configuration("one", destination).to_post_xml()
+    body = post_body(configuration("one", destination))
     assert text.encode() in body
     return body.replace(text.encode(), replacement.encode())
 
@@ -312,7 +313,7 @@ def test_a_rule_is_set_read_and_deleted(call, bucket, destination):
     inventory = rule("daily", destination, filter=InventoryFilter(prefix="a", tags=(Tag("k", "v"),)))
     assert put_rule(call, bucket, inventory).status_code == 200
     params = {"inventory": "", "id": "daily"}
-    assert InventoryConfiguration.from_xml(call("GET", bucket, params=params).content) == inventory
+    assert read_configuration(call("GET", bucket, params=params).content) == inventory
     assert call("DELETE", bucket, params=params).status_code == 204
     gone = call("GET", bucket, params=params)
     assert (gone.status_code, code(gone)) == (404, "InventoryConfigurationNotFoundError")
@@ -320,7 +321,7 @@ def test_a_rule_is_set_read_and_deleted(call, bucket, destination):
 
 
 def test_a_rule_needs_a_schedule(call, bucket, destination):
-    body = configuration("daily", destination).to_post_xml()
+    body = post_body(configuration("daily", destination))
     assert code(call("PUT", bucket, params={"inventory": "", "id": "daily"}, data=body)) == "MalformedXML"
 
 

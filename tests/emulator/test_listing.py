@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.emulator.buckets import Bucket
-from airflow_provider_cosinv.emulator.listing import list_page
-from airflow_provider_cosinv.emulator.objects import ObjectVersion
-from airflow_provider_cosinv.emulator.synthetic import SyntheticCatalogue
-from airflow_provider_cosinv.inventory.xmltree import parse_xml
+from airflow_provider_cosinv.emulator.storage.buckets import Bucket
+from airflow_provider_cosinv.emulator.storage.listing import list_page
+from airflow_provider_cosinv.emulator.storage.objects import ObjectVersion
+from airflow_provider_cosinv.emulator.storage.synthetic import SyntheticCatalogue
+from airflow_provider_cosinv.inventory.xml import parse_xml
 from tests.support.examples import examples
 
 KEYS = ["a", "a/1", "a/2", "a/b/3", "b/4", "c", "图/5"]

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_cosinv.emulator.bodies import JoinedBody, MemoryBody
-from airflow_provider_cosinv.inventory.xmltree import parse_xml
+from airflow_provider_cosinv.emulator.storage.bodies import JoinedBody, MemoryBody
+from airflow_provider_cosinv.inventory.xml import parse_xml
 from tests.emulator.client import Caller, code, sdk
 
 MIB = 1024 * 1024

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 import requests
 
-from airflow_provider_cosinv.inventory.xmltree import parse_xml
+from airflow_provider_cosinv.inventory.xml import parse_xml
 from tests.emulator.client import Caller, code
 
 KEY = "数据/a b+c%&'\"(1),.txt"

@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from airflow_provider_cosinv.emulator import COSEmulator
+from airflow_provider_cosinv.emulator.api.signature import Signature, check_signature, sign
 from airflow_provider_cosinv.emulator.errors import COSError
-from airflow_provider_cosinv.emulator.signature import Signature, check_signature, sign
 from tests.emulator.client import Caller, code, sdk
 
 SECRET_KEY = "BQYIM75p8x0iWVFSIgqEKwFprpRSVHlz"

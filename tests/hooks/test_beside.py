@@ -16,18 +16,18 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_cosinv.hooks.destination import ResultLocation, check_writable, publish
+from airflow_provider_cosinv.processing.destination import ResultLocation, check_writable, publish
 
 PUBLISHES = """
 import sys
 from pathlib import Path
-from airflow_provider_cosinv.hooks.destination import ResultLocation, publish
+from airflow_provider_cosinv.processing.destination import ResultLocation, publish
 publish(Path(sys.argv[1]), ResultLocation(None, sys.argv[2]), None)
 """
 # It dies when it has made the file and not removed it yet.
 CHECKS = """
 import fcntl, os, signal, sys
-from airflow_provider_cosinv.hooks.destination import ResultLocation, check_writable
+from airflow_provider_cosinv.processing.destination import ResultLocation, check_writable
 fcntl.flock = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 check_writable(ResultLocation(None, sys.argv[2]), None)
 """

@@ -6,8 +6,9 @@ import json
 import pytest
 from airflow.sdk import BaseHook, Connection
 
-from airflow_provider_cosinv.cos.credential_source import CredentialSource
-from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.credentials.provider import CredentialSource
+from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 from airflow_provider_cosinv.hooks.connection import _warn_of, bucket_to_check, read_connection
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook

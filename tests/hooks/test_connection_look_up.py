@@ -13,12 +13,13 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_cosinv.exceptions import COSInventoryTransientError
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.progress import StateLog
-from airflow_provider_cosinv.hooks.wait import look_once
-from airflow_provider_cosinv.inventory.search import ReportSearch
-from airflow_provider_cosinv.triggers import cos_inventory_event, pacing
+from airflow_provider_cosinv.inventory.report.search import ReportSearch
+from airflow_provider_cosinv.triggers import cos_inventory_event
 from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
 from airflow_provider_cosinv.triggers.cos_inventory_event import COSInventoryEventTrigger
+from airflow_provider_cosinv.waiting import pacing
+from airflow_provider_cosinv.waiting.outcome import look_once
+from airflow_provider_cosinv.waiting.progress import StateLog
 from tests.conftest import DESTINATION, SOURCE
 from tests.reliability.reports import DATE, put_report
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from airflow_provider_cosinv.cos import shared_credentials
+from airflow_provider_cosinv.cos.credentials import shared as shared_credentials
 from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryPermissionError,
@@ -317,8 +317,8 @@ def test_credentials_of_a_source_that_may_not_list_buckets_are_good_ones(connect
 
 
 def test_a_missing_library_is_an_error_with_the_line_to_type(connect, monkeypatch):
-    monkeypatch.delitem(sys.modules, "airflow_provider_cosinv.cos.cam", raising=False)
-    monkeypatch.delattr("airflow_provider_cosinv.cos.cam", raising=False)
+    monkeypatch.delitem(sys.modules, "airflow_provider_cosinv.cos.credentials.cam", raising=False)
+    monkeypatch.delattr("airflow_provider_cosinv.cos.credentials.cam", raising=False)
     for name in [name for name in sys.modules if name.partition(".")[0] == "tencentcloud"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "tencentcloud", None)

@@ -21,7 +21,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryTransientError,
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.destination import ResultLocation, check_writable, publish
+from airflow_provider_cosinv.processing.destination import ResultLocation, check_writable, publish
 from tests.conftest import DESTINATION
 
 KEY = "results/中文 a+b%2F.parquet"

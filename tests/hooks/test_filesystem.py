@@ -20,10 +20,10 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTransientError,
 )
-from airflow_provider_cosinv.hooks import filesystem as module
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.filesystem import COSFileSystem
-from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
+from airflow_provider_cosinv.processing import cos_files as module
+from airflow_provider_cosinv.processing.cos_files import COSFileSystem
+from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
 from tests.conftest import DESTINATION
 
 KEY = "parts/one.parquet"

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_cosinv.hooks.interval import interval_at
+from airflow_provider_cosinv.waiting.interval import interval_at
 
 MINUTE, HOUR = 60, 3600
 

@@ -11,7 +11,7 @@ import structlog
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.inventory.engine import EngineSettings
+from airflow_provider_cosinv.table.engine import EngineSettings
 from tests.conftest import DESTINATION
 from tests.reliability.reports import packed, put_report
 

@@ -11,9 +11,9 @@ import pytest
 import structlog
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
-from airflow_provider_cosinv.hooks.progress import SEEN_KEY, describe_duration
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
+from airflow_provider_cosinv.waiting.progress import SEEN_KEY, describe_duration
 from tests.conftest import DESTINATION, SOURCE
 from tests.support.tasks import make_context, run_task
 

@@ -10,9 +10,9 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_cosinv.get_provider_info import get_provider_info
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.text_fields import TEXT_FIELDS, TextFields
+from airflow_provider_cosinv.hooks.templates import TEXT_FIELDS, TextFields
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from airflow_provider_cosinv.operators.cos_inventory_rule import (
     COSInventoryDeleteRuleOperator,

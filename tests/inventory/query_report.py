@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import duckdb
 
-from airflow_provider_cosinv.inventory.queries import ready_query
-from airflow_provider_cosinv.inventory.table_columns import DECODE_KEY_MACRO
+from airflow_provider_cosinv.inventory.queries.catalogue import ready_query
+from airflow_provider_cosinv.table.columns import DECODE_KEY_MACRO
 
 TYPES = {
     "Key": "VARCHAR",

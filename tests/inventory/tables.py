@@ -12,9 +12,9 @@ from typing import Any
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory import DataFile, InventoryRecord, Manifest
-from airflow_provider_cosinv.inventory.datafile import read_records
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.table import OpenFile, ReportTable
+from airflow_provider_cosinv.inventory.rows.record_reader import read_records
+from airflow_provider_cosinv.table.csv.report_table import OpenFile, ReportTable
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
 
 BUCKET = "inventorybucket-1250000000"
 MANIFEST = "reports/manifest.json"

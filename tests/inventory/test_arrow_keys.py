@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.inventory.arrow_keys import decoded_keys
-from airflow_provider_cosinv.inventory.records import decode_key
+from airflow_provider_cosinv.inventory.rows.records import decode_key
+from airflow_provider_cosinv.table.csv.arrow_keys import decoded_keys
 
 
 def decoded(keys: list[str]) -> list[str] | None:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.inventory.arrow_order import FileOrder, Identities
-from airflow_provider_cosinv.inventory.part_origin import Span, are_in_order
+from airflow_provider_cosinv.table.csv.key_order import FileOrder, Identities
+from airflow_provider_cosinv.table.parquet.origin import Span, are_in_order
 
 Row: TypeAlias = "tuple[str, str | None]"
 Rows: TypeAlias = Sequence[Row]

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.inventory.arrow_reader import ArrowReader
-from airflow_provider_cosinv.inventory.table_columns import table_columns
+from airflow_provider_cosinv.table.columns import table_columns
+from airflow_provider_cosinv.table.csv.arrow_reader import ArrowReader
 from tests.inventory.tables import BUCKET, records_of
 from tests.support.examples import examples
 
@@ -139,9 +139,9 @@ class Watch:
         self.asked_for.add(name)
 
 sys.meta_path.insert(0, Watch())
-from airflow_provider_cosinv.inventory.arrow_order import FileOrder
-from airflow_provider_cosinv.inventory.arrow_reader import ArrowReader
-from airflow_provider_cosinv.inventory.table_columns import table_columns
+from airflow_provider_cosinv.table.csv.key_order import FileOrder
+from airflow_provider_cosinv.table.csv.arrow_reader import ArrowReader
+from airflow_provider_cosinv.table.columns import table_columns
 
 columns = table_columns(("Key", "VersionId", "Size", "LastModifiedDate", "ETag", "IsLatest", "Tag", "Crc64"))
 reader = ArrowReader(columns=columns, wanted=columns, bucket="b-1250000000", decodes_keys=True, tells_order=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.inventory.checksum import parse_checksum
+from airflow_provider_cosinv.inventory.report.checksum import parse_checksum
 
 MD5 = hashlib.md5(b"manifest")
 HEX = MD5.hexdigest()

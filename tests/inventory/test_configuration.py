@@ -15,7 +15,8 @@ from airflow_provider_cosinv.inventory import (
     Schedule,
     Tag,
 )
-from airflow_provider_cosinv.inventory.bucket import BucketName, check_region
+from airflow_provider_cosinv.inventory.configuration_xml import post_body, put_body
+from airflow_provider_cosinv.inventory.names import BucketName, check_region
 
 HERE = Destination(bucket="inventorybucket-1250000000", region="ap-guangzhou")
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -172,12 +173,12 @@ def test_regions_are_taken_as_cos_spells_them(region: str) -> None:
 
 def test_a_periodic_inventory_needs_a_schedule_to_be_written() -> None:
     with pytest.raises(COSInventoryConfigurationError) as raised:
-        whole().to_put_xml()
+        put_body(whole())
 
     assert raised.value.parameter == "frequency"
 
 
-@pytest.mark.parametrize("write", [InventoryConfiguration.to_post_xml, InventoryConfiguration.to_put_xml])
+@pytest.mark.parametrize("write", [post_body, put_body])
 def test_a_format_that_cos_does_not_write_can_be_read_but_not_submitted(write: Any) -> None:
     orc = whole(destination=destination(file_format="ORC"), schedule=Schedule(frequency="Daily"))
 

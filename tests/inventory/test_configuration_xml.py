@@ -21,7 +21,8 @@ from airflow_provider_cosinv.inventory import (
     Schedule,
     Tag,
 )
-from airflow_provider_cosinv.inventory.xmltree import parse_xml
+from airflow_provider_cosinv.inventory.configuration_xml import post_body, put_body, read_configuration
+from airflow_provider_cosinv.inventory.xml import parse_xml
 from tests.inventory.strategies import configurations
 
 # The sample of 436/46869, with the page's prolog mended: it lacks the second question mark.
@@ -98,15 +99,15 @@ def edited(old: bytes, new: bytes, document: bytes = SAMPLE) -> bytes:
 
 
 def test_the_sample_of_the_page_is_read() -> None:
-    assert InventoryConfiguration.from_xml(SAMPLE) == DISPOSABLE
+    assert read_configuration(SAMPLE) == DISPOSABLE
 
 
 def test_the_sample_of_the_page_is_written_element_by_element() -> None:
-    assert shape(DISPOSABLE.to_post_xml()) == shape(SAMPLE)
+    assert shape(post_body(DISPOSABLE)) == shape(SAMPLE)
 
 
 def test_the_first_sample_of_the_page_with_encryption_and_every_field_is_read() -> None:
-    read = InventoryConfiguration.from_xml(
+    read = read_configuration(
         b"<InventoryConfiguration><Id>inventory-id</Id><Destination><COSBucketDestination><Format>CSV</Format>"
         b"<AccountId>100000000001</AccountId><Bucket>qcs::cos:ap-guangzhou::examplebucket-1250000000</Bucket>"
         b"<Prefix>cos_bucket_inventory</Prefix><Encryption>\n<SSE-COS></SSE-COS>\n</Encryption>"
@@ -122,7 +123,7 @@ def test_the_first_sample_of_the_page_with_encryption_and_every_field_is_read() 
 
 
 def test_every_element_of_a_rule_is_written_where_the_page_has_it() -> None:
-    root = parse_xml(PERIODIC.to_put_xml())
+    root = parse_xml(put_body(PERIODIC))
     there = {
         path: [element.text for element in root.findall(path)]
         for path in (
@@ -168,26 +169,26 @@ def test_every_element_of_a_rule_is_written_where_the_page_has_it() -> None:
 
 
 def test_a_one_time_inventory_writes_neither_is_enabled_nor_schedule() -> None:
-    tags = {child.tag for child in parse_xml(PERIODIC.to_post_xml())}
+    tags = {child.tag for child in parse_xml(post_body(PERIODIC))}
 
     assert tags == {"Id", "Destination", "Filter", "IncludedObjectVersions", "OptionalFields"}
 
 
 @given(configurations())
 def test_any_rule_survives_put_and_back(configuration: InventoryConfiguration) -> None:
-    assert InventoryConfiguration.from_xml(configuration.to_put_xml()) == configuration
+    assert read_configuration(put_body(configuration)) == configuration
 
 
 @given(configurations())
 def test_any_one_time_inventory_survives_post_and_back(configuration: InventoryConfiguration) -> None:
     expected = dataclasses.replace(configuration, schedule=None, is_enabled=True)
 
-    assert InventoryConfiguration.from_xml(configuration.to_post_xml()) == expected
+    assert read_configuration(post_body(configuration)) == expected
 
 
 @given(configurations())
 def test_another_xml_parser_reads_what_is_written(configuration: InventoryConfiguration) -> None:
-    root = fromstring(configuration.to_put_xml())
+    root = fromstring(put_body(configuration))
 
     assert root.findtext("Id") == configuration.inventory_id
     assert len(root.findall("OptionalFields/Field")) == len(configuration.optional_fields)
@@ -205,7 +206,7 @@ def test_another_xml_parser_reads_what_is_written(configuration: InventoryConfig
     ids=["prefix alone", "with a tag", "with a storage class"],
 )
 def test_the_container_and_is_written_only_where_conditions_meet(conditions: InventoryFilter, path: str) -> None:
-    root = parse_xml(dataclasses.replace(DISPOSABLE, filter=conditions).to_post_xml())
+    root = parse_xml(post_body(dataclasses.replace(DISPOSABLE, filter=conditions)))
 
     assert [element.text for element in root.iter("Prefix")] == ["cos_bucket_inventory", "a"]
     assert root.findtext(path) == "a"
@@ -213,7 +214,7 @@ def test_the_container_and_is_written_only_where_conditions_meet(conditions: Inv
 
 def test_a_filter_without_conditions_is_not_written() -> None:
     for conditions in (InventoryFilter(), InventoryFilter(prefix="")):
-        assert b"Filter" not in dataclasses.replace(DISPOSABLE, filter=conditions).to_post_xml()
+        assert b"Filter" not in post_body(dataclasses.replace(DISPOSABLE, filter=conditions))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_a_filter_without_conditions_is_not_written() -> None:
 def test_both_shapes_of_a_filter_are_read(written: bytes) -> None:
     start, end = SAMPLE.index(b"<Filter>"), SAMPLE.index(b"</Filter>") + len(b"</Filter>")
 
-    read = InventoryConfiguration.from_xml(SAMPLE[:start] + written + SAMPLE[end:])
+    read = read_configuration(SAMPLE[:start] + written + SAMPLE[end:])
 
     assert read.filter == InventoryFilter(prefix="p", tags=(Tag("k", "v"),))
 
@@ -246,17 +247,17 @@ def test_both_shapes_of_a_filter_are_read(written: bytes) -> None:
 def test_every_spelling_of_encryption_is_read(written: bytes) -> None:
     document = edited(b"</COSBucketDestination>", written + b"</COSBucketDestination>")
 
-    assert InventoryConfiguration.from_xml(document).destination.encryption == "SSE-COS"
+    assert read_configuration(document).destination.encryption == "SSE-COS"
 
 
 def test_an_empty_encryption_element_is_none() -> None:
     document = edited(b"</COSBucketDestination>", b"<Encryption/></COSBucketDestination>")
 
-    assert InventoryConfiguration.from_xml(document).destination.encryption is None
+    assert read_configuration(document).destination.encryption is None
 
 
 def test_a_rule_without_optional_elements_is_read() -> None:
-    read = InventoryConfiguration.from_xml(
+    read = read_configuration(
         b"<InventoryConfiguration><Id>a</Id><IsEnabled>True</IsEnabled><Filter/><OptionalFields/>"
         b"<IncludedObjectVersions>Current</IncludedObjectVersions><Destination><COSBucketDestination>"
         b"<Format>CSV</Format><Bucket>qcs::cos:ap-beijing::b-1</Bucket><Prefix/></COSBucketDestination></Destination>"
@@ -274,7 +275,7 @@ def test_a_rule_without_optional_elements_is_read() -> None:
 def test_the_misprinted_field_of_the_list_page_is_read_as_what_it_means() -> None:
     document = edited(b"<Field>Size</Field>", b"<Field>IsMultipartUpload</Field>")
 
-    assert InventoryConfiguration.from_xml(document).optional_fields[0] == "IsMultipartUploaded"
+    assert read_configuration(document).optional_fields[0] == "IsMultipartUploaded"
 
 
 @pytest.mark.parametrize(
@@ -334,7 +335,7 @@ def test_the_misprinted_field_of_the_list_page_is_read_as_what_it_means() -> Non
 )
 def test_a_wrong_document_is_refused_and_the_element_named(document: bytes, parameter: str) -> None:
     with pytest.raises(COSInventoryConfigurationError) as raised:
-        InventoryConfiguration.from_xml(document)
+        read_configuration(document)
 
     assert raised.value.parameter == parameter
 
@@ -346,7 +347,7 @@ def test_a_time_of_a_filter_is_ten_digits_of_unix_seconds(text: str) -> None:
     document = edited(b"<Filter>", f"<Filter><Period><EndTime>{text}</EndTime></Period>".encode())
 
     with pytest.raises(COSInventoryConfigurationError, match="is not a time") as raised:
-        InventoryConfiguration.from_xml(document)
+        read_configuration(document)
 
     assert raised.value.parameter == "Filter/Period/EndTime"
 
@@ -354,10 +355,10 @@ def test_a_time_of_a_filter_is_ten_digits_of_unix_seconds(text: str) -> None:
 @given(st.binary())
 def test_garbage_is_refused_within_the_error_tree(data: bytes) -> None:
     with pytest.raises(COSInventoryConfigurationError):
-        InventoryConfiguration.from_xml(data)
+        read_configuration(data)
 
 
-_PUT = PERIODIC.to_put_xml()
+_PUT = put_body(PERIODIC)
 
 
 @given(
@@ -375,7 +376,7 @@ def test_a_damaged_document_is_read_or_refused_within_the_error_tree(
 def test_a_document_with_any_texts_in_its_elements_is_read_or_refused_within_the_error_tree(
     data: st.DataObject,
 ) -> None:
-    document: dict[str, Any] = xmltodict.parse(PERIODIC.to_put_xml())
+    document: dict[str, Any] = xmltodict.parse(put_body(PERIODIC))
     values = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12) | st.sampled_from(
         ["", "²", "1" * 5000, "-1", "true", "CSV", "Daily", "qcs::cos:::", "qcs::cos:ap-x::b-1", "x-cos-meta-"]
     )
@@ -393,11 +394,11 @@ def test_a_document_with_any_texts_in_its_elements_is_read_or_refused_within_the
 
 def _read_or_refuse(document: bytes) -> None:
     try:
-        read = InventoryConfiguration.from_xml(document)
+        read = read_configuration(document)
     except COSInventoryConfigurationError:
         return
     if read.schedule is not None and read.destination.file_format == "CSV":
-        assert InventoryConfiguration.from_xml(read.to_put_xml()) == read
+        assert read_configuration(put_body(read)) == read
 
 
 # As the documentation of the Python SDK has it: Id last, SSECOS, lists for what repeats.
@@ -436,7 +437,7 @@ _OF_THE_SDK: dict[str, Any] = {
     ids=["by the SDK", "indented"],
 )
 def test_what_the_sdk_writes_is_read(write: Callable[[Any], bytes]) -> None:
-    assert InventoryConfiguration.from_xml(write(_OF_THE_SDK)) == InventoryConfiguration(
+    assert read_configuration(write(_OF_THE_SDK)) == InventoryConfiguration(
         inventory_id="list1",
         destination=Destination(
             bucket="examplebucket-1250000000",
@@ -459,7 +460,7 @@ def test_what_the_sdk_writes_is_read(write: Callable[[Any], bytes]) -> None:
 
 
 def test_the_sdk_reads_what_is_written() -> None:
-    read = xml_to_dict(PERIODIC.to_put_xml())
+    read = xml_to_dict(put_body(PERIODIC))
 
     assert read["Filter"]["And"]["Tag"] == [{"Key": "age", "Value": "18"}, {"Key": "城市", "Value": None}]
     assert read["OptionalFields"]["Field"] == ["Tag", "x-cos-meta-*", "x-cos-meta-author"]

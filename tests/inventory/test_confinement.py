@@ -11,9 +11,9 @@ import duckdb
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.parts import PartsTable
-from airflow_provider_cosinv.inventory.relation import Relation
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
+from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
+from airflow_provider_cosinv.table.relation import Relation
 from tests.inventory.tables import some_rows, table_of
 
 SECRET = "secret-of-the-worker"

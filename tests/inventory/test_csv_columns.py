@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.inventory.csv_columns import split_columns
+from airflow_provider_cosinv.inventory.rows.csv_columns import split_columns
 from tests.inventory.strategies import damaged
 
 

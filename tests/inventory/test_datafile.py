@@ -24,8 +24,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryTransientError,
 )
 from airflow_provider_cosinv.inventory import STANDARD_FIELDS, DataFile, InventoryRecord
-from airflow_provider_cosinv.inventory.datafile import read_records
 from airflow_provider_cosinv.inventory.fields import BASE_FIELDS, VERSION_FIELDS
+from airflow_provider_cosinv.inventory.rows.record_reader import read_records
 from tests.inventory.strategies import damaged
 
 BUCKET = "inventorybucket-1250000000"
@@ -285,6 +285,7 @@ def peak_of(read: Iterable[InventoryRecord]) -> tuple[int, COSInventoryCorruptRe
         tracemalloc.stop()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("unit", "line"),
     [(b"\x00", 1), (b"a,", 1), (b'"', 1), (b'"a\n",', None), (b'"\n', None), ("清".encode(), 1)],
@@ -309,6 +310,7 @@ def test_a_long_line_names_its_line() -> None:
     assert ("characters long" in error.message, error.line) == (True, 2)
 
 
+@pytest.mark.integration
 def test_reading_a_large_file_takes_bounded_memory() -> None:
     body = gzip.compress("".join(f"1,b,key-{n:030},{n},\n" for n in range(100_000)).encode(), 1)
     tracemalloc.start()

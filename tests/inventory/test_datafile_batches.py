@@ -15,8 +15,8 @@ from hypothesis import given
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryTransientError
 from airflow_provider_cosinv.inventory import DataFile, InventoryRecord
-from airflow_provider_cosinv.inventory.datafile import read_record_batches, read_records
-from airflow_provider_cosinv.inventory.records import RowReader
+from airflow_provider_cosinv.inventory.rows.record_reader import read_record_batches, read_records
+from airflow_provider_cosinv.inventory.rows.records import RowReader
 from tests.inventory.strategies import damaged
 
 BUCKET = "inventorybucket-1250000000"
@@ -143,6 +143,7 @@ def test_a_batch_tells_its_size():
     assert len(sizes) > 5
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_memory_does_not_grow_with_the_file(form):
     body = gzip.compress("".join(form.format(number) for number in range(25_000)).encode(), 1)
@@ -155,6 +156,7 @@ def test_memory_does_not_grow_with_the_file(form):
         tracemalloc.stop()
 
 
+@pytest.mark.integration
 def test_memory_does_not_grow_where_rows_always_go_on_in_the_next_block():
     body = gzip.compress(('"1", "key", "1", "' + ("x" * 200 + "\n") * 20 + '"\n').encode() * 4000, 1)
     tracemalloc.start()

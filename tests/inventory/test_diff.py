@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.inventory.diff import DiffSide, DiffTable
-from airflow_provider_cosinv.inventory.diff_ranges import RowGroup, key_ranges, read_row_groups
-from airflow_provider_cosinv.inventory.diff_sql import Comparison
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
+from airflow_provider_cosinv.table.diff.diff_table import DiffSide, DiffTable
+from airflow_provider_cosinv.table.diff.key_ranges import RowGroup, key_ranges, read_row_groups
+from airflow_provider_cosinv.table.diff.sql import Comparison
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
 from tests.support.examples import examples
 
 TYPES = {"Size": "BIGINT", "LastModifiedDate": "TIMESTAMPTZ"}

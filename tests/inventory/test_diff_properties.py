@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.inventory import diff
-from airflow_provider_cosinv.inventory.diff import DiffCounts, DiffSide, DiffTable
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
+from airflow_provider_cosinv.table.diff import diff_table as diff
+from airflow_provider_cosinv.table.diff.diff_table import DiffCounts, DiffSide, DiffTable
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
 from tests.support.examples import examples
 
 TYPES = {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.inventory.diff_reports import ComparedReport, check_alike
+from airflow_provider_cosinv.table.diff.compared_reports import ComparedReport, check_alike
 
 
 def report(date: str = "20261101", **known: Any) -> ComparedReport:

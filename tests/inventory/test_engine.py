@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
+from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
 from tests.inventory.tables import some_rows, table_of
 
 SMALL = EngineSettings(memory_limit="60MB", threads=1)
@@ -102,7 +102,7 @@ def test_duckdb_writes_nothing_elsewhere(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     program = """
-from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
+from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
 from tests.inventory.tables import some_rows, table_of
 with open_engine(EngineSettings()) as engine:
     table = table_of(engine, [some_rows(10)], rows=10)

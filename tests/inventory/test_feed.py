@@ -19,12 +19,13 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryCorruptReportError,
     COSInventoryPermissionError,
 )
-from airflow_provider_cosinv.inventory import DataFile, arrow_reader
-from airflow_provider_cosinv.inventory import feed as feed_module
-from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.feed import Feed
-from airflow_provider_cosinv.inventory.helpers import Helpers
-from airflow_provider_cosinv.inventory.table import ReportTable
+from airflow_provider_cosinv.inventory import DataFile
+from airflow_provider_cosinv.table.csv import arrow_reader
+from airflow_provider_cosinv.table.csv import parallel_reader as feed_module
+from airflow_provider_cosinv.table.csv.parallel_reader import Feed
+from airflow_provider_cosinv.table.csv.report_table import ReportTable
+from airflow_provider_cosinv.table.csv.work_sharing import Helpers
+from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
 from tests.inventory.tables import BUCKET, chunked, opened, opening, report_of, some_rows, table_of
 
 COUNT = "SELECT count(*) AS n FROM inventory"

@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_cosinv.inventory import Manifest
-from airflow_provider_cosinv.inventory.diff import DiffSide, DiffTable
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.manifest import DataFile
-from airflow_provider_cosinv.inventory.parts import PartsTable
-from airflow_provider_cosinv.inventory.selection import InventoryPlace, write_inventory
-from airflow_provider_cosinv.inventory.sql import exactly, parquet_table
-from airflow_provider_cosinv.inventory.table import ReportTable
+from airflow_provider_cosinv.inventory.report.manifest import DataFile
+from airflow_provider_cosinv.table.csv.report_table import ReportTable
+from airflow_provider_cosinv.table.diff.diff_table import DiffSide, DiffTable
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
+from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
+from airflow_provider_cosinv.table.parquet.read_parquet import exactly, parquet_table
+from airflow_provider_cosinv.table.selection.writer import InventoryLocation, write_inventory
 from tests.inventory.tables import COLUMNS, chunked, report_of
 
 LIKE_COLUMNS = "bucket=photos/size=9/dt=2026-10-01/attempt=3"
@@ -83,9 +83,9 @@ def test_a_temporary_directory_of_such_a_name_changes_no_copy(engine: Engine) ->
 
 
 def test_a_temporary_directory_of_such_a_name_changes_no_selection(engine: Engine, tmp_path: Path) -> None:
-    place = InventoryPlace(bucket="lists-1250000000", prefix=None, inventory_id="some", date="20261001")
+    place = InventoryLocation(bucket="lists-1250000000", prefix=None, inventory_id="some", date="20261001")
 
-    written = write_inventory(table(engine), "Size > 1", tmp_path / "selection", report=REPORT, place=place)
+    written = write_inventory(table(engine), "Size > 1", tmp_path / "selection", report=REPORT, location=place)
 
     data, _ = written.files[0]
     assert gzip.decompress(data.read_bytes()).decode().splitlines() == [

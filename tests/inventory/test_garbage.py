@@ -13,11 +13,12 @@ from airflow.sdk import Connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.cos.answers import Answer, refusal
 from airflow_provider_cosinv.cos.client import COSClient
-from airflow_provider_cosinv.cos.operations import GET_OBJECT, COSRequest
-from airflow_provider_cosinv.cos.retry import RetryPolicy
-from airflow_provider_cosinv.cos.settings import ClientSettings, Credentials
+from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.cos.protocol.operations import GET_OBJECT, COSRequest
+from airflow_provider_cosinv.cos.protocol.responses import Answer, refusal
+from airflow_provider_cosinv.cos.protocol.retry import RetryPolicy
+from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryError, error_from_dict
 from airflow_provider_cosinv.get_provider_info import get_provider_info

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
-from airflow_provider_cosinv.inventory import DataFile, arrow_reader
-from airflow_provider_cosinv.inventory.arrow_reader import ArrowReader
-from airflow_provider_cosinv.inventory.feed import Feed
-from airflow_provider_cosinv.inventory.helpers import Helpers
-from airflow_provider_cosinv.inventory.table_columns import table_columns
+from airflow_provider_cosinv.inventory import DataFile
+from airflow_provider_cosinv.table.columns import table_columns
+from airflow_provider_cosinv.table.csv import arrow_reader
+from airflow_provider_cosinv.table.csv.arrow_reader import ArrowReader
+from airflow_provider_cosinv.table.csv.parallel_reader import Feed
+from airflow_provider_cosinv.table.csv.work_sharing import Helpers
 from tests.inventory.tables import BUCKET, COLUMNS, opening, report_of
 
 ROWS = 30_000

@@ -22,7 +22,7 @@ from airflow_provider_cosinv.inventory import (
     TaskIdentity,
     derive_inventory_id,
 )
-from airflow_provider_cosinv.inventory.bucket import check_inventory_id
+from airflow_provider_cosinv.inventory.names import check_inventory_id
 from tests.inventory.strategies import configurations
 
 BUCKET = "examplebucket-1250000000"

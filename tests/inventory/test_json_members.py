@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.inventory.json_members import LONGEST_VALUE, JSONMembers
+from airflow_provider_cosinv.inventory.report.json_members import LONGEST_VALUE, JSONMembers
 from tests.inventory.strategies import damaged, json_values
 
 documents = st.dictionaries(st.text(max_size=5), json_values, max_size=5)

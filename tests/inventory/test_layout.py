@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.inventory.layout import (
+from airflow_provider_cosinv.inventory.report.layout import (
     check_date,
     checksum_key,
     manifest_key,

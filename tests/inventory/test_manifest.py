@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory import DataFile, Manifest, parse_manifest
-from airflow_provider_cosinv.inventory.manifest import as_data_file
+from airflow_provider_cosinv.inventory.report.manifest import as_data_file
 from tests.inventory.manifest_sample import BUCKET, FOLDER, HISTORIC, KEY, MD5, SAMPLE, parse, parse_bytes
 
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.inventory import part_folders
-from airflow_provider_cosinv.inventory.part_folders import FOLDERS, with_folders
-from airflow_provider_cosinv.inventory.query_source import prefix_of
-from airflow_provider_cosinv.inventory.sql import literal
+from airflow_provider_cosinv.inventory.queries.columns import FOLDERS, prefix_of
+from airflow_provider_cosinv.inventory.queries.sql_text import literal
+from airflow_provider_cosinv.table.parquet import key_folders as part_folders
+from airflow_provider_cosinv.table.parquet.key_folders import with_folders
 from tests.support.examples import examples
 
 NUMBERS = itertools.count()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryTransientError
-from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
+from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
 from tests.inventory.odd_rows import COLUMNS, TOGETHER, line_of
 from tests.inventory.tables import in_any_order, opened, some_rows, table_of
 

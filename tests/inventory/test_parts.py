@@ -15,11 +15,11 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryTransientError,
 )
 from airflow_provider_cosinv.inventory import Manifest
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.part_origin import PartOrigin
-from airflow_provider_cosinv.inventory.parts import PartsTable
-from airflow_provider_cosinv.inventory.sql import literal
-from airflow_provider_cosinv.inventory.table import ReportTable
+from airflow_provider_cosinv.inventory.queries.sql_text import literal
+from airflow_provider_cosinv.table.csv.report_table import ReportTable
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
+from airflow_provider_cosinv.table.parquet.origin import PartOrigin
+from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
 from tests.inventory.tables import MANIFEST, opening, report_of, some_rows
 
 BODIES = [some_rows(10, prefix=name) for name in "abc"]

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.inventory.prices import GB, inventory_bill
+from airflow_provider_cosinv.inventory.prices import inventory_bill
+from airflow_provider_cosinv.inventory.queries.storage_cost import GB
 from tests.inventory.query_report import TYPES, answer, as_tuples, make_tables, report_rows
 
 HALF = GB // 2

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import duckdb
 import pytest
 
-from airflow_provider_cosinv.inventory.queries import READY_QUERIES, ready_query
+from airflow_provider_cosinv.inventory.queries.catalogue import READY_QUERIES, ready_query
 from tests.inventory.query_report import NOW, TYPES, answer, as_tuples, make_tables, report_rows
 
 TOTAL = 19487

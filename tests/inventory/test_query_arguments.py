@@ -9,8 +9,8 @@ import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.fields import BASE_FIELDS, STANDARD_FIELDS, VERSION_FIELDS
-from airflow_provider_cosinv.inventory.queries import READY_QUERIES, ready_query
-from airflow_provider_cosinv.inventory.query_arguments import REQUIRED
+from airflow_provider_cosinv.inventory.queries.arguments import REQUIRED
+from airflow_provider_cosinv.inventory.queries.catalogue import READY_QUERIES, ready_query
 
 WRONG = [
     *(

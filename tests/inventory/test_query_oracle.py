@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.parts import PartsTable
-from airflow_provider_cosinv.inventory.queries import READY_QUERIES, ready_query
-from airflow_provider_cosinv.inventory.relation import Relation
+from airflow_provider_cosinv.inventory.queries.catalogue import READY_QUERIES, ready_query
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
+from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
+from airflow_provider_cosinv.table.relation import Relation
 from tests.inventory.query_oracle import COLUMNS, ORACLE, Row, listed_once
 from tests.inventory.query_report import make_tables
 from tests.inventory.tables import table_of

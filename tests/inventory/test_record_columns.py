@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.inventory import InventoryRecord
-from airflow_provider_cosinv.inventory.record_columns import ColumnReader
-from airflow_provider_cosinv.inventory.records import RowReader
+from airflow_provider_cosinv.inventory.rows.records import RowReader
+from airflow_provider_cosinv.inventory.rows.records_by_column import ColumnReader
 
 COLUMNS = ("Appid", "Key", "Size", "LastModifiedDate", "IsLatest", "ETag", "Crc64", "Tag", "x-cos-meta-a", "Novelty")
 ROW = ("1", "a%2Fb", "12", "2022-11-20T02:53:38.000Z", "True", "e1", "18446744073709551615", "t=1", "m", "n")

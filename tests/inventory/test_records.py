@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.inventory.fields import BASE_FIELDS, STANDARD_FIELDS, VERSION_FIELDS
-from airflow_provider_cosinv.inventory.records import (
+from airflow_provider_cosinv.inventory.rows.records import (
     InventoryRecord,
     RowReader,
     decode_key,

@@ -14,8 +14,8 @@ import pyarrow.parquet
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
-from airflow_provider_cosinv.inventory.engine import EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.relation import MAX_BYTES, Relation
+from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
+from airflow_provider_cosinv.table.relation import MAX_BYTES, Relation
 from tests.inventory.tables import opened, some_rows, table_of
 
 COLUMNS = ("Appid", "Bucket", "Key", "Size", 'x-cos-meta-a.b"c', "LastModifiedDate", "Tag", "Select")

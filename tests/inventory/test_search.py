@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory import ReportSearch, Sighting
-from airflow_provider_cosinv.inventory.search import (
+from airflow_provider_cosinv.inventory.report.search import (
     CHECKSUM_MAX_BYTES,
     MANIFEST_MAX_BYTES,
     Found,

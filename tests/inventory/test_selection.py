@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 from airflow_provider_cosinv.inventory import Manifest, parse_manifest
-from airflow_provider_cosinv.inventory.datafile import read_records
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.manifest import DataFile
-from airflow_provider_cosinv.inventory.parts import PartsTable
-from airflow_provider_cosinv.inventory.records import InventoryRecord
-from airflow_provider_cosinv.inventory.selection import InventoryPlace, WrittenInventory, write_inventory
-from airflow_provider_cosinv.inventory.table import ReportTable
+from airflow_provider_cosinv.inventory.report.manifest import DataFile
+from airflow_provider_cosinv.inventory.rows.record_reader import read_records
+from airflow_provider_cosinv.inventory.rows.records import InventoryRecord
+from airflow_provider_cosinv.table.csv.report_table import ReportTable
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
+from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
+from airflow_provider_cosinv.table.selection.writer import InventoryLocation, WrittenInventory, write_inventory
 from tests.support.examples import examples
 
 COLUMNS = (
@@ -47,7 +47,7 @@ REPORT = Manifest(
     matched_bytes=None,
     files=(),
 )
-PLACE = InventoryPlace(bucket="lists-1250000000", prefix="/selected/", inventory_id="big", date="20221121")
+PLACE = InventoryLocation(bucket="lists-1250000000", prefix="/selected/", inventory_id="big", date="20221121")
 ROOT = "selected/1250000000/examplebucket/big"
 
 
@@ -76,13 +76,13 @@ def select(
     where: str = "true",
     *,
     columns: Sequence[str] = COLUMNS,
-    place: InventoryPlace = PLACE,
+    place: InventoryLocation = PLACE,
     **more: Any,
 ) -> WrittenInventory:
     table, manifest = report_of(engine, rows, columns)
     if "keep" in more:
         more["columns"] = more.pop("keep")
-    return write_inventory(table, where, folder, report=manifest, place=place, **more)
+    return write_inventory(table, where, folder, report=manifest, location=place, **more)
 
 
 def read(written: WrittenInventory) -> list[InventoryRecord]:
@@ -130,9 +130,9 @@ def test_the_tree_is_the_one_that_cos_delivers(engine: Engine, tmp_path: Path) -
 
 
 def test_a_part_of_a_key_may_be_longer_than_the_name_of_a_file(engine: Engine, tmp_path: Path) -> None:
-    place = InventoryPlace(bucket=PLACE.bucket, prefix="选" * 200, inventory_id="big", date="20221121")
+    place = InventoryLocation(bucket=PLACE.bucket, prefix="选" * 200, inventory_id="big", date="20221121")
 
-    written = select(engine, tmp_path, ROWS, place=place)
+    written = select(engine, tmp_path, ROWS, location=place)
 
     assert all(key.startswith("选" * 200 + "/1250000000/") for _, key in written.files)
     assert [record.key for record in read(written)] == ["k1", "k2", "k3", "k4"]
@@ -199,7 +199,7 @@ def test_fields_of_parts_are_spelled_as_the_documents_spell_them(engine: Engine,
 
     with open_engine(EngineSettings(threads=2), inputs=[str(part)]) as another:
         parts = PartsTable(engine=another, paths=[str(part)])
-        written = write_inventory(parts, "true", tmp_path, report=manifest, place=PLACE, columns=columns)
+        written = write_inventory(parts, "true", tmp_path, report=manifest, location=PLACE, columns=columns)
 
     assert fields_of(written) == [
         {
@@ -275,7 +275,7 @@ def test_what_is_not_known_is_not_in_the_manifest(engine: Engine, tmp_path: Path
     table, manifest = report_of(engine, [{"Key": "a"}], ("Appid", "Bucket", "Key"))
     unknown = Manifest(**{**vars(manifest), "listed_objects": None, "listed_bytes": None})
 
-    written = write_inventory(table, "true", tmp_path, report=unknown, place=PLACE)
+    written = write_inventory(table, "true", tmp_path, report=unknown, location=PLACE)
 
     assert {"filterStorageSize", "listObjectCount", "listStorageSize"} & set(described(written)) == set()
     assert written.manifest.matched_objects == 1
@@ -332,16 +332,16 @@ def test_columns_that_make_no_inventory_are_refused(engine: Engine, tmp_path: Pa
 )
 def test_a_place_that_is_none_is_refused(change: dict[str, Any], parameter: str) -> None:
     with pytest.raises(COSInventoryConfigurationError) as caught:
-        InventoryPlace(**{**vars(PLACE), **change})
+        InventoryLocation(**{**vars(PLACE), **change})
 
     assert caught.value.parameter == parameter
 
 
 def test_the_report_itself_is_not_overwritten(engine: Engine, tmp_path: Path) -> None:
-    place = InventoryPlace(bucket=REPORT.bucket, prefix="inv", inventory_id="daily", date="20221120")
+    place = InventoryLocation(bucket=REPORT.bucket, prefix="inv", inventory_id="daily", date="20221120")
 
     with pytest.raises(COSInventoryConfigurationError, match="take the place of the report") as caught:
-        select(engine, tmp_path, ROWS, place=place)
+        select(engine, tmp_path, ROWS, location=place)
 
     assert caught.value.parameter == "inventory_id"
     assert list(tmp_path.iterdir()) == []
@@ -351,7 +351,7 @@ def test_a_manifest_of_another_report_is_refused(engine: Engine, tmp_path: Path)
     table, _ = report_of(engine, [{"Key": "a"}], ("Appid", "Bucket", "Key"))
 
     with pytest.raises(COSInventoryConfigurationError, match="no column VersionId, IsLatest") as caught:
-        write_inventory(table, "true", tmp_path, report=REPORT, place=PLACE)
+        write_inventory(table, "true", tmp_path, report=REPORT, location=PLACE)
 
     assert caught.value.parameter == "manifest"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from airflow_provider_cosinv.inventory.sql import identifier, literal
+from airflow_provider_cosinv.inventory.queries.sql_text import identifier, literal
 
 
 @pytest.mark.parametrize("text", ["", "it's", "''", "\\", 'a"b', "清单 %", "\0", "a\0b''\0", "-- no comment", "a\nb"])

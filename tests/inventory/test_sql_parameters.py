@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.inventory.relation import Relation
+from airflow_provider_cosinv.table.relation import Relation
 from tests.inventory.tables import opened, some_rows
 
 HOSTILE = "' UNION ALL SELECT content FROM read_text('/etc/passwd') --"

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory import DataFile
-from airflow_provider_cosinv.inventory.stored import inflated, verified
+from airflow_provider_cosinv.inventory.rows.verified_bytes import inflated, verified
+from airflow_provider_cosinv.table.inflater import fastest_inflater
 
 BUCKET = "inventorybucket-1250000000"
 MEBIBYTE = 1024 * 1024
@@ -30,7 +31,7 @@ either = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(params=["isal", "zlib"], autouse=True)
-def inflater(request, monkeypatch):
+def isal_or_zlib(request, monkeypatch):
     if request.param == "zlib":
         # So Python refuses to import it.
         monkeypatch.setitem(sys.modules, "isal", None)
@@ -50,7 +51,7 @@ def chunked(body: bytes, size: int) -> Iterator[bytes]:
 def read(body: bytes, *, chunk: int = 65536, file: DataFile | None = None) -> bytes:
     described = file or describe(body)
     stored = verified(chunked(body, chunk), file=described, bucket=BUCKET)
-    return b"".join(inflated(stored, file=described, bucket=BUCKET))
+    return b"".join(inflated(stored, file=described, bucket=BUCKET, inflater=fastest_inflater()))
 
 
 def refusal(body: bytes, **how) -> str:
@@ -129,13 +130,14 @@ def test_another_md5_and_another_size_are_refused():
     assert "the manifest says" in refusal(GOOD, file=dataclasses.replace(file, size=len(GOOD) + 1))
 
 
+@pytest.mark.integration
 def test_blocks_are_small_however_well_they_were_packed():
     deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
     body = b"".join(deflate.compress(bytes(MEBIBYTE)) for _ in range(100)) + deflate.flush()
     file = describe(body)
     tracemalloc.start()
     try:
-        sizes = [len(block) for block in inflated([body], file=file, bucket=BUCKET)]
+        sizes = [len(block) for block in inflated([body], file=file, bucket=BUCKET, inflater=fastest_inflater())]
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -156,4 +158,6 @@ def test_any_members_in_any_chunks_come_back(texts, sizes):
         chunks.append(body[start : start + size])
         start += size
 
-    assert b"".join(inflated(chunks, file=describe(body), bucket=BUCKET)) == b"".join(texts)
+    assert b"".join(inflated(chunks, file=describe(body), bucket=BUCKET, inflater=fastest_inflater())) == b"".join(
+        texts
+    )

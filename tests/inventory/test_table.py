@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory import STANDARD_FIELDS
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
 from airflow_provider_cosinv.inventory.fields import BASE_FIELDS, VERSION_FIELDS
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
 from tests.inventory.tables import BUCKET, MANIFEST, opened, table_of
 
 EVERY = (*BASE_FIELDS, *VERSION_FIELDS, *STANDARD_FIELDS, "x-cos-meta-a", "Novelty")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
 from tests.inventory.tables import BUCKET, MANIFEST, opened, some_rows, table_of
 
 # More than DuckDB takes in one go, so that a scan can end in the middle.

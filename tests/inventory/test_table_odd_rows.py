@@ -17,9 +17,9 @@ import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.inventory import InventoryRecord
-from airflow_provider_cosinv.inventory.arrow_columns import from_text
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
-from airflow_provider_cosinv.inventory.table_columns import table_columns
+from airflow_provider_cosinv.table.columns import table_columns
+from airflow_provider_cosinv.table.csv.arrow_values import from_text
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
 from tests.inventory.odd_rows import (
     BROKEN_GZIP,
     COLUMNS,

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
-from airflow_provider_cosinv.inventory.engine import Engine, EngineSettings, open_engine
+from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
 from tests.inventory.odd_rows import COLUMNS, USUAL, VALUES
 from tests.inventory.strategies import damaged
 from tests.inventory.tables import in_any_order, records_of, row_of, table_of

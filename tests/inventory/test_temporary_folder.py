@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
-from airflow_provider_cosinv.inventory.temporary_folder import temporary_folder
+from airflow_provider_cosinv.table.temporary_folder import temporary_folder
 
 PROGRAM = """
 import sys, time
-from airflow_provider_cosinv.inventory.temporary_folder import temporary_folder
+from airflow_provider_cosinv.table.temporary_folder import temporary_folder
 with temporary_folder(sys.argv[1]) as folder:
     (folder / "spill").mkdir()
     (folder / "spill" / "large").write_bytes(b"x")

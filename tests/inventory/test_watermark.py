@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.inventory.watermark import REMEMBERED, Watermark
+from airflow_provider_cosinv.inventory.report.watermark import REMEMBERED, Watermark
 
 NOW = datetime(2026, 11, 30, 20, tzinfo=timezone.utc)  # in China, it is the 1st of December
 

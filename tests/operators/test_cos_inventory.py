@@ -12,9 +12,9 @@ from airflow.sdk import Asset
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.exceptions import COSInventoryTimeoutError, COSInventoryTransientError
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException, TaskDeferred
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException, TaskDeferred
+from airflow_provider_cosinv.operators._inventory_parameters import build_configuration
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
-from airflow_provider_cosinv.operators.parameters import build_configuration
 from tests.conftest import DESTINATION, SOURCE
 from tests.support.tasks import TaskInstance, make_context, run_task
 

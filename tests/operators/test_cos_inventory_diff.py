@@ -16,7 +16,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryPermissionError,
     COSInventoryTransientError,
 )
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.operators.cos_inventory_diff import COSInventoryDiffOperator
 from tests.conftest import DESTINATION, SOURCE
@@ -201,11 +201,18 @@ class TestWhatIsWrong:
         assert error.key == key
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize("side", ["previous", "current"])
     @pytest.mark.parametrize(
-        "value",
-        [{}, {"bucket": "x"}, [], ["relative.parquet"], [{"rows": 1}], 3, "None", "{'python': 1}"],
-        ids=["empty", "no manifest", "no parts", "no such part", "no path", "number", "text", "text of Python"],
+        ("side", "value"),
+        [
+            pytest.param("previous", {}, id="empty"),
+            pytest.param("current", {"bucket": "x"}, id="no manifest"),
+            pytest.param("previous", [], id="no parts"),
+            pytest.param("current", ["relative.parquet"], id="no such part"),
+            pytest.param("previous", [{"rows": 1}], id="no path"),
+            pytest.param("current", 3, id="number"),
+            pytest.param("previous", "None", id="text"),
+            pytest.param("current", "{'python': 1}", id="text of Python"),
+        ],
     )
     def test_a_side_that_is_no_report_is_named(self, reports, side, value):
         both = {"previous": reports[0], "current": reports[1], side: value}

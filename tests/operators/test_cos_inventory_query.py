@@ -20,7 +20,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryPermissionError,
     COSInventoryTransientError,
 )
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.operators.cos_inventory_query import COSInventoryQueryOperator
 from tests.conftest import DESTINATION

@@ -6,7 +6,7 @@ from copy import deepcopy
 
 import pytest
 
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.operators.cos_inventory_rule import (
     COSInventoryDeleteRuleOperator,

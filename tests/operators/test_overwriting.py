@@ -10,13 +10,13 @@ import pytest
 
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.parquet import part_name
 from airflow_provider_cosinv.inventory import Manifest
 from airflow_provider_cosinv.operators.cos_inventory_diff import COSInventoryDiffOperator
 from airflow_provider_cosinv.operators.cos_inventory_parquet import COSInventoryToParquetOperator
 from airflow_provider_cosinv.operators.cos_inventory_query import COSInventoryQueryOperator
+from airflow_provider_cosinv.processing.to_parquet import part_name
 from tests.conftest import DESTINATION
 from tests.support.reports import run, take_report
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -11,15 +12,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from airflow_provider_cosinv.cos.multipart import UploadCalls
+from airflow_provider_cosinv.cos.uploads import UploadCalls
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import EmulatorSettings
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
-from airflow_provider_cosinv.inventory import feed
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
 from airflow_provider_cosinv.operators.cos_inventory_diff import COSInventoryDiffOperator
 from airflow_provider_cosinv.operators.cos_inventory_parquet import COSInventoryToParquetOperator
 from airflow_provider_cosinv.operators.cos_inventory_query import COSInventoryQueryOperator
 from airflow_provider_cosinv.operators.cos_inventory_selection import COSInventorySelectionOperator
+from airflow_provider_cosinv.table.csv import parallel_reader as feed
 from tests.conftest import DESTINATION, SOURCE
 from tests.support.reports import take_report
 from tests.support.tasks import make_context
@@ -34,7 +35,12 @@ OPERATORS = {
 # A request that COS holds back for longer than any test takes.
 HELD = 600
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("impatient_retries")]
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.usefixtures("impatient_retries"),
+    # A signal may arrive between the birth of a connection and the line that would close it.
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,7 @@ def emulator():
     for thread in threading.enumerate():
         if thread.name.startswith("cos-inventory-feed"):
             thread.join(10)
+    gc.collect()
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from airflow.sdk.execution_time.comms import (
 from airflow.sdk.execution_time.lazy_sequence import LazyXComSequence
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
-from airflow_provider_cosinv.hooks.text_fields import SQL_FIELDS, TEXT_FIELDS, TextFields
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
+from airflow_provider_cosinv.hooks.templates import SQL_FIELDS, TEXT_FIELDS, TextFields
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from airflow_provider_cosinv.operators.cos_inventory_diff import COSInventoryDiffOperator
 from airflow_provider_cosinv.operators.cos_inventory_parquet import COSInventoryToParquetOperator

@@ -16,7 +16,7 @@ from tenacity import nap
 
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.exceptions import COSInventoryError
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from tests.conftest import DESTINATION, SOURCE
 from tests.support.tasks import TaskInstance, make_context

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from airflow.sdk import BaseHook
 
-from airflow_provider_cosinv.cos.signature import Signer
+from airflow_provider_cosinv.cos.protocol.signature import Signer
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from tests.reliability.relay import Relay
 from tests.support.tasks import make_context
 
 INVENTORY_ID = "mine"
-_RETRIES = logging.getLogger("airflow_provider_cosinv.cos.retry")
+_RETRIES = logging.getLogger("airflow_provider_cosinv.cos.protocol.retry")
 
 
 class Stage:

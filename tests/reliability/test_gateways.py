@@ -15,10 +15,10 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.inventory.search import ReportSearch
+from airflow_provider_cosinv.inventory.report.search import ReportSearch
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
-from airflow_provider_cosinv.triggers import pacing
 from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
+from airflow_provider_cosinv.waiting import pacing
 from tests.conftest import DESTINATION, SOURCE
 from tests.reliability.reports import DATE, put_report
 from tests.support import gateway as gateways

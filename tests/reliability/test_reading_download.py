@@ -110,6 +110,7 @@ def test_a_small_file_that_is_cut_is_read_whole(cos, impatient_retries):
     assert cos.faults()[0]["happened"] == 1
 
 
+@pytest.mark.integration
 class TestBomb:
     """What is small as stored and huge when it is inflated."""
 

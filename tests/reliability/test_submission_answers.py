@@ -96,12 +96,14 @@ def test_an_answer_that_ends_too_early_is_accepted_once(cos, cut_after):
     assert_accepted_with_a_warning(cos, new_context())
 
 
+@pytest.mark.integration
 def test_an_answer_of_100_mb_is_accepted_in_bounded_memory(cos):
     cos.fault(action=POST, pad_to=100 * MEBIBYTE)
     _, peak = peak_of(lambda: assert_accepted_with_a_warning(cos, new_context()))
     assert peak < MEMORY
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("status", [403, 500])
 def test_an_error_of_100_mb_is_an_error_in_bounded_memory(cos, monkeypatch, status):
     record_pauses(monkeypatch)
@@ -115,6 +117,7 @@ def test_an_error_of_100_mb_is_an_error_in_bounded_memory(cos, monkeypatch, stat
     assert cos.accepted_posts(SOURCE) == 0
 
 
+@pytest.mark.integration
 @answers(HOSTILE)
 def test_what_cos_accepted_with_a_hostile_document_is_accepted_once_in_bounded_memory(cos, body):
     cos.fault(action=POST, handle=True, body=body)

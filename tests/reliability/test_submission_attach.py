@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException, AirflowSensorTimeout
-from airflow_provider_cosinv.operators import submission
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException, AirflowSensorTimeout
+from airflow_provider_cosinv.operators import _submission as submission
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 from tests.conftest import DESTINATION
 from tests.reliability.attempts import ATTACHED, SUBMITTED, attempt, make_operator, new_context, task

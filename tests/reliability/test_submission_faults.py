@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryDuplicateError, COSInventoryTransientError
-from airflow_provider_cosinv.operators import submission
+from airflow_provider_cosinv.operators import _submission as submission
 from tests.conftest import DESTINATION, SOURCE
 from tests.cos.scripted_server import ScriptedServer
 from tests.cos.test_network import certificate  # noqa: F401  a fixture
@@ -22,8 +22,8 @@ from tests.reliability.attempts import (
     SUBMITTED,
     attempt,
     connect,
-    each_airflow,
     new_context,
+    old_context,
     record_pauses,
     task,
 )
@@ -106,7 +106,10 @@ class Broken:
         return extra, "nothing came within 0.05 seconds", "timeout"
 
 
-@pytest.fixture(params=["refused", "name", "proxy", "certificate", "no_tls", "tls_reset", "tls_silence"])
+FAULTS = ["refused", "name", "proxy", "certificate", "no_tls", "tls_reset", "tls_silence"]
+
+
+@pytest.fixture
 def broken(request, cos, monkeypatch):
     """Break the way to COS; return what the user reads of it."""
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
@@ -118,8 +121,17 @@ def broken(request, cos, monkeypatch):
         yield what, hint
 
 
-@each_airflow
-@pytest.mark.parametrize("preflight", [True, False], ids=["preflight", "no-preflight"])
+@pytest.mark.parametrize(
+    ("broken", "make", "preflight"),
+    [
+        *(pytest.param(fault, new_context, False, id=f"{fault}-state-store") for fault in FAULTS),
+        # Each fault goes one way through the retries: one stands for all.
+        pytest.param("refused", new_context, True, id="refused-state-store-preflight"),
+        pytest.param("tls_silence", old_context, False, id="tls_silence-no-state-store"),
+        pytest.param("refused", old_context, True, id="refused-no-state-store-preflight"),
+    ],
+    indirect=["broken"],
+)
 def test_without_a_way_to_cos_nothing_is_submitted_until_a_retry_finds_one(cos, broken, monkeypatch, make, preflight):
     pauses = record_pauses(monkeypatch)
     # In the minutes before midnight a first attempt without a store would look for a report before it submits.
@@ -144,7 +156,12 @@ def test_without_a_way_to_cos_nothing_is_submitted_until_a_retry_finds_one(cos, 
     assert cos.accepted_posts(SOURCE) == 1
 
 
-@each_airflow
+@pytest.mark.parametrize(
+    ("broken", "make"),
+    [*((fault, new_context) for fault in FAULTS), ("refused", old_context)],
+    ids=[*(f"{fault}-state-store" for fault in FAULTS), "refused-no-state-store"],
+    indirect=["broken"],
+)
 def test_a_chosen_id_that_another_took_meanwhile_is_not_taken_for_its_own(cos, broken, monkeypatch, make):
     record_pauses(monkeypatch)
     context = make()

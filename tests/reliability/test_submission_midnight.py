@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.exceptions import COSInventoryPermissionError, COSInventoryUnansweredError
-from airflow_provider_cosinv.operators import submission
+from airflow_provider_cosinv.operators import _submission as submission
 from tests.conftest import SOURCE
 from tests.reliability.attempts import (
     ATTACHED,

@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_cosinv.emulator.cos_emulator import COSEmulator
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.exceptions import COSInventoryTimeoutError
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowFailException, AirflowSensorTimeout
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException, AirflowSensorTimeout
 from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 from tests.reliability.stage import Stage
 from tests.reliability.waiting_table import ENDS, HOUR, TABLE, Row

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings, ReportDialect
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
-from airflow_provider_cosinv.hooks.airflow_exceptions import (
+from airflow_provider_cosinv.hooks.airflow_errors import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
 )
-from airflow_provider_cosinv.inventory.layout import report_dates
+from airflow_provider_cosinv.inventory.report.layout import report_dates
 from tests.reliability.relay import Relay
 from tests.reliability.reports import packed, put_report
 from tests.reliability.stage import Stage

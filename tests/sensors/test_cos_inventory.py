@@ -16,7 +16,7 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings, ReportDialect
 from airflow_provider_cosinv.exceptions import COSInventoryTransientError
-from airflow_provider_cosinv.hooks.airflow_exceptions import (
+from airflow_provider_cosinv.hooks.airflow_errors import (
     AirflowFailException,
     AirflowRescheduleException,
     AirflowSensorTimeout,

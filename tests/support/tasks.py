@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow.sdk import AssetAlias
 
-from airflow_provider_cosinv.hooks.airflow_exceptions import AirflowRescheduleException, TaskDeferred
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowRescheduleException, TaskDeferred
 
 STARTED = datetime(2026, 11, 22, tzinfo=timezone.utc)
 

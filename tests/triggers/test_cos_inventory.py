@@ -15,8 +15,8 @@ from airflow.sdk import BaseHook
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.inventory import InventoryJob, ReportSearch
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
-from airflow_provider_cosinv.triggers import pacing
 from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
+from airflow_provider_cosinv.waiting import pacing
 from tests.conftest import DESTINATION, SOURCE
 from tests.support.tasks import make_context, run_trigger
 

@@ -11,7 +11,8 @@ import structlog
 from airflow.sdk.execution_time.comms import GetVariable, PutVariable
 
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, InventoryFilter, Schedule, search
+from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, InventoryFilter, Schedule
+from airflow_provider_cosinv.inventory.report import search
 from airflow_provider_cosinv.triggers import cos_inventory_event
 from airflow_provider_cosinv.triggers.cos_inventory_event import COSInventoryEventTrigger
 from tests.conftest import DESTINATION, SOURCE

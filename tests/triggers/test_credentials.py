@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from airflow_provider_cosinv.cos import shared_credentials
+from airflow_provider_cosinv.cos.credentials import shared as shared_credentials
 from airflow_provider_cosinv.emulator.settings import Delivery, EmulatorSettings
 from airflow_provider_cosinv.inventory import InventoryJob
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator

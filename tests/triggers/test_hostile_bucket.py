@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_cosinv.inventory import ReportSearch
-from airflow_provider_cosinv.inventory.watermark import Watermark
+from airflow_provider_cosinv.inventory.report.watermark import Watermark
 from airflow_provider_cosinv.triggers import cos_inventory_event
 from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
 from airflow_provider_cosinv.triggers.cos_inventory_event import COSInventoryEventTrigger

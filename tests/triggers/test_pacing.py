@@ -8,8 +8,8 @@ import asyncio
 import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryThrottledError
-from airflow_provider_cosinv.triggers import pacing
-from airflow_provider_cosinv.triggers.pacing import PLACES, Pacer, first_pause, next_pause, pacer_of
+from airflow_provider_cosinv.waiting import pacing
+from airflow_provider_cosinv.waiting.pacing import PLACES, Pacer, first_pause, next_pause, pacer_of
 from tests.support.clock import run_in_virtual_time
 
 

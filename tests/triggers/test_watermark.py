@@ -8,8 +8,8 @@ from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time.comms import GetVariable, PutVariable
 
 from airflow_provider_cosinv.exceptions import COSInventoryTransientError
-from airflow_provider_cosinv.inventory.watermark import Watermark
-from airflow_provider_cosinv.triggers.watermark import WatermarkVariable
+from airflow_provider_cosinv.inventory.report.watermark import Watermark
+from airflow_provider_cosinv.triggers.watermark_variable import WatermarkVariable
 
 NAME = "mine"
 NO_ANSWERS = [ErrorType.API_SERVER_ERROR, ErrorType.VARIABLE_NOT_FOUND]
