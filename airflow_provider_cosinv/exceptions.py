@@ -26,6 +26,7 @@ import math
 import re
 from collections.abc import Mapping
 from itertools import islice
+from reprlib import Repr
 from typing import Any
 
 _DETAILS = ("code", "status", "request_id", "trace_id", "bucket", "key", "line", "parameter", "hint")
@@ -36,6 +37,8 @@ SHOWN_LIMIT = 500
 _MESSAGE_LIMIT, _HINT_LIMIT = 1000, 2000
 # Characters of a detail that a program may read: a key has at most 850 bytes.
 _DETAIL_LIMIT = 1024
+# Entries of a list or mapping that are written.
+_MOST_QUOTED = 20
 
 
 def shown(value: object, *, limit: int = SHOWN_LIMIT) -> str:
@@ -57,6 +60,32 @@ def shown(value: object, *, limit: int = SHOWN_LIMIT) -> str:
             character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
         )
     return f"{text[: limit - 1]}…" if is_cut or len(text) > limit else text
+
+
+def quoted(value: object, *, limit: int = SHOWN_LIMIT) -> str:
+    """
+    Return a value that somebody gave as Python would write it, as a log line or an error may hold it.
+
+    A long or deep one is written in part, so this takes no time or memory to speak of, whatever it is given.
+
+    :param value: of any type
+    :param limit: characters of the result
+    """
+    return shown(_QUOTING.repr(value), limit=limit)
+
+
+class _Quoting(Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = _MOST_QUOTED
+        self.maxstring = self.maxother = self.maxlong = SHOWN_LIMIT
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write thousands of decimal digits.
+        return super().repr_int(x, level) if x.bit_length() <= SHOWN_LIMIT else hex(x)
+
+
+_QUOTING = _Quoting()
 
 
 class COSInventoryError(Exception):

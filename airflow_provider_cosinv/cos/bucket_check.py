@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryNotFoundError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryNotFoundError, shown
 
 if TYPE_CHECKING:
     from airflow_provider_cosinv.cos.client import COSClient
@@ -33,5 +33,5 @@ def check_bucket(client: COSClient, bucket: str, *, region: str, called: str, pa
         ) from error
     if found.region and found.region != region:
         raise COSInventoryConfigurationError(
-            f"{called} is in {found.region}, not in {region}.", parameter=parameter, bucket=bucket, hint=hint
+            f"{called} is in {shown(found.region)}, not in {region}.", parameter=parameter, bucket=bucket, hint=hint
         )

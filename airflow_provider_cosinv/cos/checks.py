@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 
 SCHEMES = ("http", "https")
 #: Characters that a header or a URL may have.
@@ -41,4 +41,4 @@ def check_endpoint_url(url: str, *, parameter: str = "endpoint_url") -> None:
         or parts.fragment
         or not PRINTABLE.fullmatch(url)
     ):
-        raise refuse(parameter, f"{url!r} is not an address to connect to.", hint)
+        raise refuse(parameter, f"{quoted(url)} is not an address to connect to.", hint)

@@ -15,6 +15,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryNotFoundError,
     COSInventoryRequestError,
     COSInventoryTransientError,
+    shown,
 )
 from airflow_provider_cosinv.inventory.report.checksum import check_checksum
 from airflow_provider_cosinv.inventory.report.manifest import DataFile, Manifest, as_data_file
@@ -121,7 +122,7 @@ def read_manifest(client: COSClient, *, bucket: str, region: str, key: str, md5:
     if content.info.content_encoding and found != md5:
         raise COSInventoryCorruptReportError(
             f"The manifest's MD5 is {found}, not {md5}, and the answer has Content-Encoding "
-            f"{content.info.content_encoding}.",
+            f"{shown(content.info.content_encoding)}.",
             bucket=bucket,
             key=key,
             parameter="checksum",

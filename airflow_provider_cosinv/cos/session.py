@@ -8,6 +8,7 @@ Its errors tell whether any byte has left.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,9 +19,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, LocationParseError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family
 
+from airflow_provider_cosinv.cos.network import lookup
 from airflow_provider_cosinv.cos.network.errors import causes
-from airflow_provider_cosinv.cos.network.pace import PacedResponse
+from airflow_provider_cosinv.cos.network.lookup import look_up
+from airflow_provider_cosinv.cos.network.pace import PacedResponse, time_left
 from airflow_provider_cosinv.cos.network.route import place_of, route_to
 from airflow_provider_cosinv.cos.network.tls import checked_path
 
@@ -124,6 +129,36 @@ class _Connection(HTTPConnection):
             raise
         finally:
             self._is_connecting = False
+
+    def _new_conn(self) -> socket.socket:
+        """
+        Connect to the host, or to the proxy, as urllib3 does, with a limit for the look-up of its name, too.
+
+        Whoever waits for a look-up gives way to a signal, which stops a task. All addresses together have the time
+        that is left for the request.
+        """
+        # With the dot at its end, if it has one: without it, other domains are searched, too.
+        host, timeout = self._dns_host, self.timeout
+        try:
+            addresses = look_up(
+                host.strip("[]"), self.port, family=allowed_gai_family(), seconds=time_left(lookup.SECONDS)
+            )
+        except UnicodeError:
+            raise LocationParseError(f"{host}, label empty or too long") from None
+        except OSError as error:
+            raise NameResolutionError(host, self, error) from error  # type: ignore[arg-type]  # not a gaierror alone
+        failed: Exception | None = None
+        for address in addresses:
+            self.host = address.host
+            if isinstance(timeout, (int, float)):
+                self.timeout = time_left(timeout)
+            try:
+                return super()._new_conn()
+            except HTTPError as error:
+                failed = error
+            finally:
+                self.host, self.timeout = host, timeout
+        raise failed or NewConnectionError(self, "the host has no address")
 
     def send(self, data: Any) -> None:
         # What opens a tunnel through a proxy is not the request.

@@ -12,7 +12,7 @@ from airflow_provider_cosinv.cos.checks import SCHEMES, check_endpoint_url, refu
 from airflow_provider_cosinv.cos.credentials.keys import Credentials
 from airflow_provider_cosinv.cos.credentials.provider import CredentialSource
 from airflow_provider_cosinv.cos.network.proxies import PROXIES_HINT, read_proxy
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.inventory.names import check_region
 
 DEFAULT_DOMAIN_SUFFIX = "myqcloud.com"
@@ -58,7 +58,7 @@ class ClientSettings:
         if not isinstance(self.domain_suffix, str) or not _DOMAIN.fullmatch(self.domain_suffix):
             raise refuse(
                 "domain_suffix",
-                f"{self.domain_suffix!r} is not a domain.",
+                f"{quoted(self.domain_suffix)} is not a domain.",
                 f"Use {DEFAULT_DOMAIN_SUFFIX} or {INTERNAL_DOMAIN_SUFFIX}.",
             )
         if (
@@ -67,10 +67,12 @@ class ClientSettings:
             or not math.isfinite(self.timeout)
             or self.timeout <= 0
         ):
-            raise refuse("timeout", f"{self.timeout!r} is not a time-out.", "Give seconds, more than 0.")
+            raise refuse("timeout", f"{quoted(self.timeout)} is not a time-out.", "Give seconds, more than 0.")
         if not isinstance(self.verify_ssl, (bool, str)) or self.verify_ssl == "":
             raise refuse(
-                "verify_ssl", f"{self.verify_ssl!r} is not a choice.", "Use true, false or the path of CA certificates."
+                "verify_ssl",
+                f"{quoted(self.verify_ssl)} is not a choice.",
+                "Use true, false or the path of CA certificates.",
             )
         _check_proxies(self.proxies)
 
@@ -78,7 +80,7 @@ class ClientSettings:
 def no_such_ca_file(path: str) -> COSInventoryConfigurationError:
     """Return the error for a path of CA certificates that leads nowhere."""
     return COSInventoryConfigurationError(
-        f"There are no CA certificates at {path!r}.",
+        f"There are no CA certificates at {quoted(path)}.",
         parameter="verify_ssl",
         hint="Give the path of a PEM file on every machine that runs tasks.",
     )
@@ -91,7 +93,7 @@ def _check_proxies(proxies: Mapping[str, str] | None) -> None:
         raise refuse("proxies", "proxies is not a mapping of schemes to URLs.", PROXIES_HINT)
     for scheme, url in proxies.items():
         if scheme not in SCHEMES:
-            raise refuse("proxies", f"{scheme!r} is not a scheme.", PROXIES_HINT)
+            raise refuse("proxies", f"{quoted(scheme)} is not a scheme.", PROXIES_HINT)
         if not isinstance(url, str) or "://" not in url:
             raise refuse("proxies", f"The proxy for {scheme} is not a URL.", PROXIES_HINT)
         read_proxy(url, named=f"The proxy for {scheme}", parameter="proxies")

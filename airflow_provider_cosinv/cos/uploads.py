@@ -31,6 +31,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryNotFoundError,
     COSInventoryRequestError,
     COSInventoryTransientError,
+    shown,
 )
 from airflow_provider_cosinv.inventory.xml import text_of
 
@@ -173,10 +174,9 @@ class UploadCalls(Caller):
         except COSInventoryError as error:
             if error.code != _GONE:
                 log.warning(
-                    "Parts of cos://%s/%s stay in the bucket, unseen, and are billed: abort the upload, or let a "
+                    "Parts of %s stay in the bucket, unseen, and are billed: abort the upload, or let a "
                     "lifecycle rule do so. %s",
-                    upload.bucket,
-                    upload.key,
+                    shown(f"cos://{upload.bucket}/{upload.key}"),
                     error,
                 )
 

@@ -11,12 +11,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from airflow_provider_cosinv.cos.settings import DEFAULT_DOMAIN_SUFFIX, ClientSettings
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError, shown
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError, quoted, shown
 from airflow_provider_cosinv.get_provider_info import get_provider_info
 from airflow_provider_cosinv.hooks.airflow_errors import AirflowNotFoundException
 from airflow_provider_cosinv.hooks.connection_credentials import read_credentials
 from airflow_provider_cosinv.hooks.connection_values import boolean, choice_or_path, json_object, proxies, seconds, text
 from airflow_provider_cosinv.inventory.names import BucketName
+from airflow_provider_cosinv.inventory.text import check_text
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -43,7 +44,7 @@ def read_connection(connection: Connection, *, region: str | None) -> ClientSett
     """
     if connection.conn_type not in ("cos", "", None):
         raise COSInventoryConfigurationError(
-            f"Connection {connection.conn_id!r} is of type {connection.conn_type!r}.",
+            f"Connection {quoted(connection.conn_id)} is of type {quoted(connection.conn_type)}.",
             parameter="cos_conn_id",
             hint="Give the id of a connection of type cos (Tencent Cloud COS).",
         )
@@ -80,7 +81,7 @@ def no_connection(conn_id: str) -> COSInventoryTransientError:
     # Airflow says the same where a variable is broken, and where its API server or a secrets backend does not answer:
     # a retry may find it.
     return COSInventoryTransientError(
-        f"There is no connection {conn_id!r}, or Airflow cannot read it now.",
+        f"There is no connection {quoted(conn_id)}, or Airflow cannot read it now.",
         parameter="cos_conn_id",
         hint=f"Make one of type Tencent Cloud COS{_variable_to_check(conn_id)}. Where there is one, check Airflow's "
         "API server and secrets backend.",
@@ -98,20 +99,21 @@ def looking_up(conn_id: str) -> Iterator[None]:
 
     :raises COSInventoryTransientError: if the block fails
     """
+    check_text(conn_id, "cos_conn_id")
     try:
         yield
     except AirflowNotFoundException:
         raise no_connection(conn_id) from None
     except PermissionError as error:
         raise COSInventoryTransientError(
-            f"Airflow denies this process the connection {conn_id!r}: {shown(error)}",
+            f"Airflow denies this process the connection {quoted(conn_id)}: {shown(error)}",
             parameter="cos_conn_id",
             hint="Check Airflow's API server and the clocks: it also denies access for a token that has expired.",
         ) from None
     except Exception as error:  # noqa: BLE001  secrets backends raise what their libraries do
         # Without its text, which may hold the connection's URI with its password.
         raise COSInventoryTransientError(
-            f"Airflow cannot read the connection {conn_id!r} now ({type(error).__name__}).",
+            f"Airflow cannot read the connection {quoted(conn_id)} now ({type(error).__name__}).",
             parameter="cos_conn_id",
             hint="Check Airflow's API server and secrets backend.",
         ) from None
@@ -122,8 +124,8 @@ def _variable_to_check(conn_id: str) -> str:
     if not _SHELL_NAME.fullmatch(conn_id):
         return ""
     return (
-        f", or set AIRFLOW_CONN_{conn_id.upper()}. Where that is set, check that its JSON is complete, or its URI "
-        "percent-encoded (/ in a key is %2F): Airflow reports a broken one as missing"
+        f", or set AIRFLOW_CONN_{shown(conn_id.upper())}. Where that is set, check that its JSON is complete, or its "
+        "URI percent-encoded (/ in a key is %2F): Airflow reports a broken one as missing"
     )
 
 
@@ -134,7 +136,7 @@ def _naming(connection: Connection) -> Iterator[None]:
         yield
     except COSInventoryConfigurationError as error:
         raise COSInventoryConfigurationError(
-            f"Connection {connection.conn_id!r}: {error.message}",
+            f"Connection {quoted(connection.conn_id)}: {error.message}",
             parameter=_SHOWN_NAMES.get(error.parameter or "", error.parameter),
             hint=error.hint,
         ) from None
@@ -144,4 +146,6 @@ def _naming(connection: Connection) -> Iterator[None]:
 def _warn_of(conn_id: str, unknown: tuple[str, ...]) -> None:
     # Once a process: a connection is read for every wait.
     if unknown:
-        log.warning("Connection %r: these keys of extra mean nothing here: %s", conn_id, shown(", ".join(unknown)))
+        log.warning(
+            "Connection %s: these keys of extra mean nothing here: %s", quoted(conn_id), shown(", ".join(unknown))
+        )

@@ -15,7 +15,7 @@ from airflow_provider_cosinv.cos.credentials.provider import (
     OWN_IDENTITY,
     CredentialSource,
 )
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.hooks.connection_values import proxies, text, whole_seconds
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _caller(connection: Connection, extra: Mapping[str, Any], timeout: float) ->
         return _stored(connection, extra) if _has_key(connection, extra) else None
     if kind not in OWN_IDENTITY:
         raise COSInventoryConfigurationError(
-            f"{kind!r} cannot assume a role.",
+            f"{quoted(kind)} cannot assume a role.",
             parameter="credential_source",
             hint=f"Use one of {', '.join(OWN_IDENTITY)}, or store the caller's SecretId and SecretKey.",
         )

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import json
-import reprlib
 from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_cosinv.cos.network.proxies import PROXIES_HINT
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -66,7 +65,7 @@ def boolean(extra: Mapping[str, Any], field: str, *, default: bool) -> bool:
     found = value if isinstance(value, bool) else _BOOLEANS.get(str(value).strip().lower())
     if found is None:
         raise COSInventoryConfigurationError(
-            f"{reprlib.repr(value)} is not a choice.", parameter=field, hint="Use true or false."
+            f"{quoted(value)} is not a choice.", parameter=field, hint="Use true or false."
         )
     return found
 
@@ -85,7 +84,7 @@ def seconds(extra: Mapping[str, Any], field: str, *, default: float) -> float:
         return float("" if isinstance(value, bool) else value)
     except (TypeError, ValueError, OverflowError):
         raise COSInventoryConfigurationError(
-            f"{reprlib.repr(value)} is not a time-out.", parameter=field, hint="Give seconds, more than 0."
+            f"{quoted(value)} is not a time-out.", parameter=field, hint="Give seconds, more than 0."
         ) from None
 
 
@@ -102,7 +101,7 @@ def whole_seconds(extra: Mapping[str, Any], field: str, *, default: int) -> int:
         return int(value if isinstance(value, int) and not isinstance(value, bool) else str(value))
     except ValueError:
         raise COSInventoryConfigurationError(
-            f"{reprlib.repr(value)} is not a duration.", parameter=field, hint="Give a whole number of seconds."
+            f"{quoted(value)} is not a duration.", parameter=field, hint="Give a whole number of seconds."
         ) from None
 
 

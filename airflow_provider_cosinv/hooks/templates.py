@@ -10,12 +10,11 @@ of a text that Python reads as one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.hooks.airflow_errors import failing_fast
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ TEXT_FIELDS = SQL_FIELDS | {
     "region",
 }
 _SQL_FILE = ".sql"
+# Python refuses to write thousands of digits. None of these texts has as many as this.
+_LARGEST = 10**100
 
 
 class TextFields(BaseOperator):
@@ -56,7 +57,8 @@ class TextFields(BaseOperator):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute. A bool is an int, too, and no text that anybody wrote."""
-        super().__setattr__(name, str(value) if name in TEXT_FIELDS and type(value) is int else value)
+        is_number = name in TEXT_FIELDS and type(value) is int and abs(value) < _LARGEST
+        super().__setattr__(name, str(value) if is_number else value)
 
     def resolve_template_files(self) -> None:
         """Read the SQL that is named by its file, when the DAG is parsed."""
@@ -92,8 +94,8 @@ class TextFields(BaseOperator):
             value = pieces[0] if len(pieces) == 1 else "".join(str(piece) for piece in pieces)
             if value == "None" != content:
                 raise COSInventoryConfigurationError(
-                    f"The template {shown(content)} of {name or 'a list or mapping'} gives None, which Jinja writes as "
-                    "the text None.",
+                    f"The template {quoted(content)} of {name or 'a list or mapping'} gives None, which Jinja writes "
+                    "as the text None.",
                     parameter=name,
                     hint="Write {{ … or '' }} in the template if it may be nothing.",
                 )
@@ -112,7 +114,7 @@ class TextFields(BaseOperator):
             source = None
         if source is None:
             raise COSInventoryConfigurationError(
-                f"{name} names the file {content!r}, which does not exist beside the DAG.",
+                f"{name} names the file {quoted(content)}, which does not exist beside the DAG.",
                 parameter=name,
                 hint="Correct the name, or give the DAG a template_searchpath. SQL that ends in .sql is a file's name: "
                 "put a line feed behind it.",

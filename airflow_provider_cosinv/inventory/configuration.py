@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.inventory.fields import STANDARD_FIELDS, check_optional_fields
 from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id, check_region
 from airflow_provider_cosinv.inventory.unix_time import FIRST, LAST
@@ -27,10 +27,12 @@ def _refuse(parameter: str, message: str, hint: str) -> COSInventoryConfiguratio
 
 def _check_text(value: object, parameter: str) -> None:
     if not isinstance(value, str):
-        raise _refuse(parameter, f"{value!r} is no text.", "Give text.")
+        raise _refuse(parameter, f"{quoted(value)} is no text.", "Give text.")
     if found := _NOT_IN_XML.search(value):
         raise _refuse(
-            parameter, f"{value!r} has the character {found[0]!r}, which XML cannot carry.", "Use a value without it."
+            parameter,
+            f"{quoted(value)} has the character {quoted(found[0])}, which XML cannot carry.",
+            "Use a value without it.",
         )
 
 
@@ -49,7 +51,7 @@ class Tag:
 
 def _check_tag(tag: object) -> None:
     if not isinstance(tag, Tag):
-        raise _refuse("tags", f"{tag!r} is no tag.", 'Give tags, such as Tag("age", "18").')
+        raise _refuse("tags", f"{quoted(tag)} is no tag.", 'Give tags, such as Tag("age", "18").')
     _check_text(tag.key, "tags")
     _check_text(tag.value, "tags")
     if not tag.key:
@@ -79,7 +81,9 @@ class InventoryFilter:
         for name, moment in (("created_after", self.created_after), ("created_before", self.created_before)):
             if moment is not None and (not isinstance(moment, datetime) or moment.utcoffset() is None):
                 raise _refuse(
-                    name, f"{moment!r} is no time with a zone.", "Give an aware time, such as 2026-01-31T00:00:00Z."
+                    name,
+                    f"{quoted(moment)} is no time with a zone.",
+                    "Give an aware time, such as 2026-01-31T00:00:00Z.",
                 )
             if moment is not None and not FIRST <= moment < LAST + timedelta(seconds=1):
                 raise _refuse(
@@ -98,11 +102,13 @@ class InventoryFilter:
         for tag in self.tags:
             _check_tag(tag)
         if isinstance(self.storage_classes, str):
-            raise _refuse("storage_classes", f"{self.storage_classes!r} is no list.", 'Give ("STANDARD",), for one.')
+            raise _refuse(
+                "storage_classes", f"{quoted(self.storage_classes)} is no list.", 'Give ("STANDARD",), for one.'
+            )
         for storage_class in self.storage_classes:
             _check_text(storage_class, "storage_classes")
             if not storage_class or storage_class != storage_class.strip():
-                raise _refuse("storage_classes", f"{storage_class!r} is no class.", "Name it, such as STANDARD.")
+                raise _refuse("storage_classes", f"{quoted(storage_class)} is no class.", "Name it, such as STANDARD.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,11 +138,13 @@ class Destination:
         if self.prefix is not None:
             _check_text(self.prefix, "destination_prefix")
         if self.encryption not in (None, ENCRYPTION):
-            raise _refuse("encryption", f"{self.encryption!r} is not an encryption.", f"Use None or {ENCRYPTION}.")
+            raise _refuse(
+                "encryption", f"{quoted(self.encryption)} is not an encryption.", f"Use None or {ENCRYPTION}."
+            )
         if self.account_id is not None and not _is_number(self.account_id):
             raise _refuse(
                 "account_id",
-                f"{self.account_id!r} is not an account.",
+                f"{quoted(self.account_id)} is not an account.",
                 'Give the UIN of the destination bucket\'s owner as text, such as "100000000001", or leave it out.',
             )
 
@@ -156,14 +164,16 @@ class Schedule:
     def __post_init__(self) -> None:
         """Check what can be checked without COS."""
         if self.frequency not in FREQUENCIES:
-            raise _refuse("frequency", f"{self.frequency!r} is not a frequency.", f"Use {', '.join(FREQUENCIES)}.")
+            raise _refuse(
+                "frequency", f"{quoted(self.frequency)} is not a frequency.", f"Use {', '.join(FREQUENCIES)}."
+            )
         if self.monthly_date is not None and self.frequency != "Monthly":
             raise _refuse("monthly_date", f"A {self.frequency} inventory has no day of the month.", "Leave it out.")
         # A bool is an int, too, and would be written as a word.
         if self.monthly_date is not None and (
             type(self.monthly_date) is not int or not 1 <= self.monthly_date <= _LAST_DAY
         ):
-            raise _refuse("monthly_date", f"{self.monthly_date!r} is no day of a month.", "Use 1 to 31.")
+            raise _refuse("monthly_date", f"{quoted(self.monthly_date)} is no day of a month.", "Use 1 to 31.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +215,7 @@ class InventoryConfiguration:
         if self.included_object_versions not in INCLUDED_OBJECT_VERSIONS:
             raise _refuse(
                 "included_object_versions",
-                f"{self.included_object_versions!r} is not a choice of versions.",
+                f"{quoted(self.included_object_versions)} is not a choice of versions.",
                 f"Use {' or '.join(INCLUDED_OBJECT_VERSIONS)}.",
             )
         check_optional_fields(self.optional_fields)

@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted, shown
 from airflow_provider_cosinv.inventory.configuration import (
     ENCRYPTION,
     Destination,
@@ -70,7 +70,7 @@ def read_configuration(document: bytes | Element) -> InventoryConfiguration:
             f"The inventory configuration cannot be read: {error}.", parameter=_ROOT
         ) from error
     if root.tag != _ROOT:
-        raise COSInventoryConfigurationError(f"The element is {root.tag}, not {_ROOT}.", parameter=_ROOT)
+        raise COSInventoryConfigurationError(f"The element is {shown(root.tag)}, not {_ROOT}.", parameter=_ROOT)
     return InventoryConfiguration(
         inventory_id=_required(root, "Id"),
         destination=_read_destination(root),
@@ -107,7 +107,9 @@ def _common(configuration: InventoryConfiguration) -> Element:
 def _write_destination(root: Element, destination: Destination) -> None:
     if destination.file_format != "CSV":
         raise COSInventoryConfigurationError(
-            f"{destination.file_format!r} is not a format that COS writes.", parameter="file_format", hint="Use CSV."
+            f"{quoted(destination.file_format)} is not a format that COS writes.",
+            parameter="file_format",
+            hint="Use CSV.",
         )
     element = SubElement(SubElement(root, "Destination"), "COSBucketDestination")
     SubElement(element, "Format").text = destination.file_format
@@ -157,7 +159,7 @@ def _read_destination(root: Element) -> Destination:
     # qcs::cos:<region>::<bucket>
     if len(parts) != 6 or parts[0] != "qcs" or parts[2] != "cos":  # noqa: PLR2004  six parts, as above
         raise COSInventoryConfigurationError(
-            f"{resource!r} is not the name of a destination bucket.",
+            f"{quoted(resource)} is not the name of a destination bucket.",
             parameter="Destination/COSBucketDestination/Bucket",
             hint="It reads qcs::cos:<region>::<bucket-appid>.",
         )
@@ -195,7 +197,7 @@ def _read_moment(element: Element, path: str) -> datetime | None:
     moment = read_unix_seconds(text)
     if moment is None:
         raise COSInventoryConfigurationError(
-            f"{text!r} is not a time.",
+            f"{quoted(text)} is not a time.",
             parameter=f"Filter/{path}",
             hint="It is the seconds since 1970, ten digits, such as 1767225600.",
         )
@@ -206,7 +208,7 @@ def _read_enabled(root: Element) -> bool:
     text = text_of(root, "IsEnabled") or "true"
     if text.lower() not in ("true", "false"):
         raise COSInventoryConfigurationError(
-            f"{text!r} is neither true nor false.", parameter="IsEnabled", hint="Write true or false."
+            f"{quoted(text)} is neither true nor false.", parameter="IsEnabled", hint="Write true or false."
         )
     return text.lower() == "true"
 
@@ -218,6 +220,6 @@ def _read_schedule(root: Element) -> Schedule | None:
     day = text_of(root, "Schedule/MonthlyDate")
     if day is not None and not _DAY.fullmatch(day):
         raise COSInventoryConfigurationError(
-            f"{day!r} is not a day of the month.", parameter="Schedule/MonthlyDate", hint="It is 1 to 31."
+            f"{quoted(day)} is not a day of the month.", parameter="Schedule/MonthlyDate", hint="It is 1 to 31."
         )
     return Schedule(frequency=frequency, monthly_date=int(day) if day else None)

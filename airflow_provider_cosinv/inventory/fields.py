@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 
 #: Written to every report, in this order (436/30622).
 BASE_FIELDS = ("Appid", "Bucket", "Key")
@@ -41,19 +41,19 @@ def check_optional_fields(fields: Iterable[str], *, parameter: str = "optional_f
     """
     if isinstance(fields, str) or not isinstance(fields, Iterable):
         raise COSInventoryConfigurationError(
-            f"{fields!r} is no list.", parameter=parameter, hint='Give a list, such as ["Size", "ETag"].'
+            f"{quoted(fields)} is no list.", parameter=parameter, hint='Give a list, such as ["Size", "ETag"].'
         )
     names = tuple(fields)
     for name in names:
         if name not in STANDARD_FIELDS and not (isinstance(name, str) and _METADATA.fullmatch(name)):
             raise COSInventoryConfigurationError(
-                f"{name!r} is not an optional field of a COS inventory.",
+                f"{quoted(name)} is not an optional field of a COS inventory.",
                 parameter=parameter,
                 hint=f"COS knows {', '.join(STANDARD_FIELDS)}, and x-cos-meta-<name> for a header of your own.",
             )
     # Names of headers have no case.
     if len({name.lower() for name in names}) < len(names):
         raise COSInventoryConfigurationError(
-            f"A field stands twice in {list(names)}.", parameter=parameter, hint="Name each field once."
+            f"A field stands twice in {quoted(list(names))}.", parameter=parameter, hint="Name each field once."
         )
     return names

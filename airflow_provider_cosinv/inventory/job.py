@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted, shown
 from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id, check_region
 from airflow_provider_cosinv.inventory.report.layout import report_dates
 from airflow_provider_cosinv.inventory.report.search import ReportSearch
@@ -57,11 +56,13 @@ class InventoryJob:
         BucketName.parse(self.destination_bucket, parameter="destination_bucket")
         check_region(self.region)
         if not isinstance(self.report_prefix, str) or not self.report_prefix:
-            raise COSInventoryConfigurationError(f"{self.report_prefix!r} is no key.", parameter="report_prefix")
+            raise COSInventoryConfigurationError(f"{quoted(self.report_prefix)} is no key.", parameter="report_prefix")
         if not isinstance(self.job_id, (str, type(None))):
-            raise COSInventoryConfigurationError(f"{self.job_id!r} is no JobId.", parameter="job_id")
+            raise COSInventoryConfigurationError(f"{quoted(self.job_id)} is no JobId.", parameter="job_id")
         if not isinstance(self.attached, bool):
-            raise COSInventoryConfigurationError(f"{self.attached!r} is neither true nor false.", parameter="attached")
+            raise COSInventoryConfigurationError(
+                f"{quoted(self.attached)} is neither true nor false.", parameter="attached"
+            )
         for name in _MOMENTS:
             moment = getattr(self, name)
             if moment is None:
@@ -90,7 +91,7 @@ class InventoryJob:
         :raises COSInventoryConfigurationError: where a key is missing or wrong
         """
         if not isinstance(data, Mapping):
-            raise _no_job(f"{reprlib.repr(data)} is no job.")
+            raise _no_job(f"{quoted(data)} is no job.")
         for name, known in cls.__dataclass_fields__.items():
             if name not in data and known.default is MISSING:
                 raise _no_job(f"The job has no {name}.")
@@ -135,11 +136,11 @@ class InventoryJob:
 
 def _moment(value: Any, name: str) -> datetime:
     if not isinstance(value, str):
-        raise _no_job(f"This is no job: {name} is {reprlib.repr(value)}.")
+        raise _no_job(f"This is no job: {name} is {quoted(value)}.")
     try:
         return datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError as error:
-        raise COSInventoryConfigurationError(f"This is no job: {error}.", parameter=name) from error
+        raise COSInventoryConfigurationError(f"This is no job: {shown(error)}.", parameter=name) from None
 
 
 def _no_job(message: str) -> COSInventoryConfigurationError:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 
 # Lower-case letters, digits and hyphens, not at the ends; the APPID is a number (436/13312).
 _BUCKET = re.compile(r"([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)-([0-9]+)")
@@ -40,7 +40,7 @@ class BucketName:
         match = _BUCKET.fullmatch(full_name) if isinstance(full_name, str) else None
         if not match:
             raise COSInventoryConfigurationError(
-                f"{full_name!r} is not a full bucket name.",
+                f"{quoted(full_name)} is not a full bucket name.",
                 parameter=parameter,
                 hint="Write name-APPID, such as examplebucket-1250000000: lower-case letters, digits and hyphens, "
                 "with the APPID at the end.",
@@ -57,7 +57,7 @@ def check_region(region: str | None, *, parameter: str = "region") -> str:
     """
     if not isinstance(region, str) or not _REGION.fullmatch(region):
         raise COSInventoryConfigurationError(
-            f"{region!r} is not a region." if region else "No region is given.",
+            f"{quoted(region)} is not a region." if region else "No region is given.",
             parameter=parameter,
             hint="Write the region's code, such as ap-guangzhou, in the connection or as the region of the task.",
         )
@@ -74,13 +74,13 @@ def check_inventory_id(inventory_id: str, *, parameter: str = "inventory_id") ->
     # The id is a segment of the report's keys, and HTTP clients resolve the segments . and .. away.
     if not isinstance(inventory_id, str) or not _INVENTORY_ID.fullmatch(inventory_id) or inventory_id in (".", ".."):
         raise COSInventoryConfigurationError(
-            f"{inventory_id!r} is not an inventory id.",
+            f"{quoted(inventory_id)} is not an inventory id.",
             parameter=parameter,
             hint="Use letters a-z and A-Z, digits, hyphen, underscore and dot only.",
         )
     if len(inventory_id) > INVENTORY_ID_LENGTH:
         raise COSInventoryConfigurationError(
-            f"The inventory id {inventory_id!r} has {len(inventory_id)} characters.",
+            f"The inventory id {quoted(inventory_id)} has {len(inventory_id)} characters.",
             parameter=parameter,
             hint=f"Use at most {INVENTORY_ID_LENGTH}.",
         )

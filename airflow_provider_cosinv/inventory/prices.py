@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 
 _MILLION = 1_000_000
 
@@ -23,7 +23,7 @@ def inventory_bill(listed_objects: int, price_per_million: Decimal | float | str
     """
     if isinstance(listed_objects, bool) or not isinstance(listed_objects, int) or listed_objects < 0:
         raise COSInventoryConfigurationError(
-            f"{listed_objects!r} is no count of objects.",
+            f"{quoted(listed_objects)} is no count of objects.",
             parameter="listed_objects",
             hint='Give manifest["listed_objects"]; a manifest of the first shape (2019) has none.',
         )
@@ -33,7 +33,7 @@ def inventory_bill(listed_objects: int, price_per_million: Decimal | float | str
         price = Decimal("NaN")
     if not price.is_finite() or price < 0:
         raise COSInventoryConfigurationError(
-            f"{price_per_million!r} is no price.",
+            f"{quoted(price_per_million)} is no price.",
             parameter="price_per_million",
             hint='Give a number, such as "0.0027".',
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.hooks.templates import plain
 from airflow_provider_cosinv.inventory.configuration import (
     Destination,
@@ -38,6 +38,9 @@ INVENTORY_FIELDS = (
     "encryption",
     "account_id",
 )
+
+# More than thirty years. A deadline beyond year 9999 could not be computed.
+_MOST_SECONDS = 10**9
 
 _EXAMPLES = {
     "tags": 'a mapping, such as {"team": "data"}',
@@ -100,7 +103,7 @@ def _build_filter(asked: InventoryParameters) -> InventoryFilter:
     # A float, or a bool, is not the text that somebody wrote: 1.10 is 1.1.
     if not isinstance(tags, Mapping) or not all(type(value) in (str, int) for value in tags.values()):
         raise COSInventoryConfigurationError(
-            f"{tags!r} is not a mapping to strings.", parameter="tags", hint='Write {"key": "value"}.'
+            f"{quoted(tags)} is not a mapping to strings.", parameter="tags", hint='Write {"key": "value"}.'
         )
     return InventoryFilter(
         prefix=asked.prefix or None,
@@ -116,13 +119,13 @@ def seconds(value: Any, parameter: str) -> float:
     Return a time to wait in seconds.
 
     :param value: seconds or a timedelta
-    :raises COSInventoryConfigurationError: where it is neither, or not above zero
+    :raises COSInventoryConfigurationError: where it is neither, not above zero, or longer than any wait
     """
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < _MOST_SECONDS:
         raise COSInventoryConfigurationError(
-            f"{value!r} is no time to wait.", parameter=parameter, hint="Give seconds above zero, or a timedelta."
+            f"{quoted(value)} is no time to wait.", parameter=parameter, hint="Give seconds above zero, or a timedelta."
         )
     return float(value)
 
@@ -131,7 +134,7 @@ def _sequence(value: Sequence[str] | str | None, parameter: str) -> tuple[str, .
     found = _decoded(value, parameter) or ()
     if not isinstance(found, (list, tuple)):
         raise COSInventoryConfigurationError(
-            f"{found!r} is no list.", parameter=parameter, hint=f"Give {_EXAMPLES[parameter]}."
+            f"{quoted(found)} is no list.", parameter=parameter, hint=f"Give {_EXAMPLES[parameter]}."
         )
     return tuple(found)
 
@@ -146,7 +149,7 @@ def _decoded(value: Any, parameter: str) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         raise COSInventoryConfigurationError(
-            f"{value!r} is text, but no JSON.",
+            f"{quoted(value)} is text, but no JSON.",
             parameter=parameter,
             hint=f"Give {_EXAMPLES[parameter]}, or {{{{ params.{parameter} | tojson }}}} in a template.",
         ) from None
@@ -161,7 +164,7 @@ def _parse_moment(value: datetime | str | None, parameter: str) -> datetime | No
         return datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
     except (AttributeError, ValueError):
         raise COSInventoryConfigurationError(
-            f"{value!r} is no time.", parameter=parameter, hint="Write ISO 8601, such as 2026-01-31T00:00:00Z."
+            f"{quoted(value)} is no time.", parameter=parameter, hint="Write ISO 8601, such as 2026-01-31T00:00:00Z."
         ) from None
 
 

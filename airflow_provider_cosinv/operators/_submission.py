@@ -13,11 +13,7 @@ import dataclasses
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from airflow_provider_cosinv.exceptions import (
-    COSInventoryDuplicateError,
-    COSInventoryRequestError,
-    shown,
-)
+from airflow_provider_cosinv.exceptions import COSInventoryDuplicateError, COSInventoryRequestError, quoted, shown
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration
 from airflow_provider_cosinv.inventory.identity import TaskIdentity, derive_inventory_id
@@ -148,7 +144,7 @@ class Submission:
         if job.job_id is None:
             self.log.warning("COS accepted the inventory %s, but its JobId is not known", _name(job))
         else:
-            self.log.info("Submitted the inventory %s: JobId %s", _name(job), job.job_id)
+            self.log.info("Submitted the inventory %s: JobId %s", _name(job), shown(job.job_id))
         return job
 
     def _attach(
@@ -179,8 +175,8 @@ class Submission:
                 "inventory that has it.",
             }
             raise COSInventoryDuplicateError(
-                f"The inventory id {self.chosen_id!r} was used before: today, by a job that is not finished, or by a "
-                "periodic inventory.",
+                f"The inventory id {quoted(self.chosen_id)} was used before: today, by a job that is not finished, or "
+                "by a periodic inventory.",
                 **details,
             ) from error
         job = dataclasses.replace(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from airflow_provider_cosinv.exceptions import COSInventoryTransientError, shown
+from airflow_provider_cosinv.exceptions import COSInventoryTransientError, quoted, shown
 from airflow_provider_cosinv.inventory.job import InventoryJob
 from airflow_provider_cosinv.processing.logger import Logger
 
@@ -88,9 +88,7 @@ class Memory:
             job = InventoryJob.from_dict(stored["job"]) if stored["job"] else None
             return Attempt(began=datetime.fromisoformat(stored["began"]), job=job)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            self.log.warning(
-                "What the task state store has as %s is not this task's: %s", STATE_KEY, shown(repr(error))
-            )
+            self.log.warning("What the task state store has as %s is not this task's: %s", STATE_KEY, quoted(error))
             return None
 
     def begin(self, began: datetime) -> None:

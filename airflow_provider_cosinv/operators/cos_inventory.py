@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.hooks.airflow_errors import TaskDeferralTimeout, failing_fast
 from airflow_provider_cosinv.hooks.templates import TextFields
 from airflow_provider_cosinv.links.cos import COSReportLink, COSSourceBucketLink
@@ -238,7 +238,9 @@ class COSInventoryOperator(TextFields):
         seconds(self.timeout, "timeout")
         if self.on_duplicate not in _ON_DUPLICATE:
             raise COSInventoryConfigurationError(
-                f"{self.on_duplicate!r} is not a choice.", parameter="on_duplicate", hint='Use "fail" or "attach".'
+                f"{quoted(self.on_duplicate)} is not a choice.",
+                parameter="on_duplicate",
+                hint='Use "fail" or "attach".',
             )
         ti = context["ti"]
         store: StateStore | None = context.get("task_state_store") if self.durable else None

@@ -117,7 +117,7 @@ class COSFileSystem(AbstractFileSystem):  # type: ignore[misc]
         with self._keeping_error():
             if mode not in ("r", "rb"):
                 raise COSInventoryConfigurationError(
-                    f"{self.unstrip_protocol(path)} cannot be opened for writing.",
+                    f"{shown(self.unstrip_protocol(path))} cannot be opened for writing.",
                     parameter="destination",
                     hint="Write to a local file, then publish it.",
                 )

@@ -17,6 +17,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryError,
     COSInventoryNotFoundError,
     COSInventoryTransientError,
+    quoted,
+    shown,
 )
 from airflow_provider_cosinv.inventory.names import BucketName
 from airflow_provider_cosinv.processing import atomic_file as beside
@@ -111,7 +113,7 @@ def check_writable(location: ResultLocation, client: Callable[[], COSClient]) ->
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             beside.check(target)
         except OSError as error:
-            raise _explained(error, location) from error
+            raise _explained(error, location) from None
         return
     asked = client()
     try:
@@ -119,7 +121,7 @@ def check_writable(location: ResultLocation, client: Callable[[], COSClient]) ->
             asked,
             location.bucket,
             region=asked.region,
-            called=f"The bucket of {location}",
+            called=f"The bucket of {shown(location)}",
             parameter=_PARAMETER,
             hint="Correct the bucket, or the region of the task: a bucket answers only in its own.",
         )
@@ -154,7 +156,7 @@ def publish(local_file: Path, location: ResultLocation, client: Callable[[], COS
         try:
             beside.replace(source, Path(location.path))
         except OSError as error:
-            raise _explained(error, location) from error
+            raise _explained(error, location) from None
 
 
 def _check_names_a_file(location: ResultLocation) -> None:
@@ -163,16 +165,18 @@ def _check_names_a_file(location: ResultLocation) -> None:
 
 
 def _refuse(text: object, hint: str) -> COSInventoryConfigurationError:
-    return COSInventoryConfigurationError(f"{text!r} is no place for a result.", parameter=_PARAMETER, hint=hint)
+    return COSInventoryConfigurationError(f"{quoted(text)} is no place for a result.", parameter=_PARAMETER, hint=hint)
 
 
 def _explained(error: OSError, location: ResultLocation) -> COSInventoryError:
     cls = COSInventoryTransientError if error.errno in MAY_PASS else COSInventoryConfigurationError
     hint = _HINTS.get(error.errno or 0, "Check the path on the machine that runs the task.")
-    return cls(f"{location} cannot be written: {error.strerror or error}.", parameter=_PARAMETER, hint=hint)
+    return cls(
+        f"{shown(location)} cannot be written: {shown(error.strerror or error)}.", parameter=_PARAMETER, hint=hint
+    )
 
 
 def _named(error: COSInventoryError, location: ResultLocation) -> COSInventoryError:
     """Return the error of a client with the destination in its text."""
     details = {**error.details(), "parameter": _PARAMETER}
-    return type(error)(f"{location} cannot be written: {error.message}", **details)
+    return type(error)(f"{shown(location)} cannot be written: {error.message}", **details)

@@ -14,12 +14,12 @@ from airflow_provider_cosinv.processing.logger import Logger, warn
 from airflow_provider_cosinv.processing.result import ResultFile
 from airflow_provider_cosinv.processing.source import ManifestLike, Parts, PartsSource, ReportSource, naming
 from airflow_provider_cosinv.processing.tables import open_engine_over, report_table
+from airflow_provider_cosinv.table.csv.report_table import ReportTable
 from airflow_provider_cosinv.table.diff.compared_reports import ComparedReport, check_alike
 from airflow_provider_cosinv.table.diff.diff_table import DiffSide, DiffTable
 from airflow_provider_cosinv.table.diff.sql import Comparison
 from airflow_provider_cosinv.table.engine import EngineSettings
 from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
-from airflow_provider_cosinv.table.relation import Relation
 
 #: A report: its manifest, or its Parquet parts.
 Report: TypeAlias = ManifestLike | Parts
@@ -30,13 +30,13 @@ class _Side:
     """One of the two reports, as a table that is not read yet."""
 
     parameter: str
-    table: Relation
+    table: ReportTable | PartsTable
     report: ComparedReport
 
     def as_parquet(self, columns: tuple[str, ...]) -> DiffSide:
         """Return the report as Parquet: its parts, or a file in the engine's folder with some columns."""
         if isinstance(self.table, PartsTable):
-            return DiffSide(self.table.columns, self.table.paths)
+            return DiffSide(self.table.columns, self.table.paths, lists_once=self.table.is_in_order)
         return self._save(columns, f"{self.parameter}.parquet", "true")
 
     def nothing(self, columns: tuple[str, ...]) -> DiffSide:
@@ -48,7 +48,7 @@ class _Side:
         names = ", ".join(map(identifier, columns))
         query = f"SELECT {names} FROM {identifier(self.table.name)} WHERE {condition}"
         self.table.save(query, path, options="FORMAT parquet")
-        return DiffSide(columns, (str(path),))
+        return DiffSide(columns, (str(path),), lists_once=self.table.is_in_order)
 
 
 def compare(
@@ -73,6 +73,7 @@ def compare(
         def side(source: ReportSource | PartsSource, parameter: str) -> _Side:
             if isinstance(source, ReportSource):
                 report = report_table(engine, clients.in_region(source.report.region), source.report)
+                report.watches_order = True
                 return _Side(parameter, report, ComparedReport.of(source.report, report.columns))
             table = PartsTable(engine=engine, paths=source.paths, name=parameter, source_error=source_error)
             with naming(parameter):

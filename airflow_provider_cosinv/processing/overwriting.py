@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.inventory.report.layout import CHECKSUM_NAME
 from airflow_provider_cosinv.inventory.report.manifest import Manifest
 from airflow_provider_cosinv.processing.destination import ResultLocation
@@ -25,7 +25,7 @@ def check_replaces_no_source(location: ResultLocation, sources: Iterable[ReportS
     for source in sources:
         if isinstance(source, ReportSource):
             if location.bucket == source.report.bucket and location.path in _keys(source.report):
-                raise _refusal(location, f"a file of the report cos://{location.bucket}/{source.report.manifest_key}")
+                raise _refusal(location, f"a file of the report {source.report.manifest_key}")
         elif any(_is_there(part, location) for part in source.paths):
             raise _refusal(location, "one of the parts that are read")
 
@@ -60,7 +60,7 @@ def _is_same_file(path: str, target: str) -> bool:
 
 def _refusal(location: ResultLocation, what: str) -> COSInventoryConfigurationError:
     return COSInventoryConfigurationError(
-        f"{location} would take the place of {what}.",
+        f"{shown(location)} would take the place of {shown(what)}.",
         parameter="destination",
         hint="Choose another place for the result: what it is made of must stay.",
     )

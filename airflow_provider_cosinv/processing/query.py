@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted, shown
 from airflow_provider_cosinv.inventory.queries.catalogue import ready_query
 from airflow_provider_cosinv.inventory.report.manifest import filter_warnings
 from airflow_provider_cosinv.processing.clients import Clients
@@ -153,7 +153,7 @@ def answer(
 def _check_max_rows(max_rows: int) -> None:
     if isinstance(max_rows, bool) or not isinstance(max_rows, int) or not 1 <= max_rows <= _MOST_ROWS:
         raise COSInventoryConfigurationError(
-            f"{max_rows!r} is no number of rows from 1 to {_MOST_ROWS}.",
+            f"{quoted(max_rows)} is no number of rows from 1 to {_MOST_ROWS}.",
             parameter="max_rows",
             hint="Give a whole number, such as 1000; what is written to a destination has no limit.",
         )

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted, shown
 from airflow_provider_cosinv.inventory.queries.sql_text import identifier, literal
 from airflow_provider_cosinv.processing.destination import ResultLocation, check_writable, publish
 from airflow_provider_cosinv.processing.overwriting import check_replaces_no_source
@@ -123,7 +123,7 @@ def result_file(
     name = format or location.path.rpartition(".")[2].lower()
     if name not in _FORMATS:
         raise COSInventoryConfigurationError(
-            f"{format!r} is not a format." if format else f"The end of {destination} tells no format.",
+            f"{quoted(format)} is not a format." if format else f"The end of {shown(destination)} tells no format.",
             parameter="format",
             hint=f"Use one of {', '.join(_FORMATS)}.",
         )

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from reprlib import repr as short
 from typing import Any, TypeAlias
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryError, quoted
 from airflow_provider_cosinv.inventory.report.manifest import DataFile, Manifest, as_data_file, as_manifest
+from airflow_provider_cosinv.inventory.text import check_text
 from airflow_provider_cosinv.processing.datasets import Dataset, parts_datasets
 
 #: A manifest, or what a COSInventorySensor returns.
@@ -46,9 +46,9 @@ class ReportSource:
         report = as_manifest(manifest)
         if batch is None:
             return cls(report, None)
-        if isinstance(batch, (str, Mapping)):
+        if isinstance(batch, (str, Mapping)) or not isinstance(batch, Iterable):
             raise COSInventoryConfigurationError(
-                f"{short(batch)} is no list of data files.", parameter="batch", hint="Pass one of Manifest.batches()."
+                f"{quoted(batch)} is no list of data files.", parameter="batch", hint="Pass one of Manifest.batches()."
             )
         files = tuple(as_data_file(file) for file in batch)
         known = frozenset(report.files)
@@ -103,12 +103,12 @@ class PartsSource:
                 path = part["path"] if isinstance(part, Mapping) else part
                 if not isinstance(path, str) or not path:
                     raise TypeError(path)
-                paths.append(path)
+                paths.append(check_text(path, parameter))
         except (KeyError, TypeError):
             # Where another parameter gave them, as a side of a diff, a manifest is right, too.
             is_parts = parameter == "parts"
             raise COSInventoryConfigurationError(
-                f"{short(parts)} are no parts of a report." if is_parts else f"{short(parts)} is no report.",
+                f"{quoted(parts)} are no parts of a report." if is_parts else f"{quoted(parts)} is no report.",
                 parameter=parameter,
                 hint=f"Pass {'' if is_parts else _A_MANIFEST}the output of COSInventoryToParquetOperator, or the paths "
                 "of what it wrote.",

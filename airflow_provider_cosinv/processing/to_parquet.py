@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.inventory.report.manifest import DataFile, Manifest
 from airflow_provider_cosinv.processing.clients import Clients
 from airflow_provider_cosinv.processing.destination import ResultLocation
@@ -50,6 +50,8 @@ def part_name(report: Manifest, files: Iterable[DataFile]) -> str:
 def _in_folder(folder: str, name: str) -> ResultLocation:
     if not isinstance(folder, str):
         raise COSInventoryConfigurationError(
-            f"{folder!r} is no folder.", parameter="destination", hint="Write cos://name-APPID/folder/, or /a/folder/."
+            f"{quoted(folder)} is no folder.",
+            parameter="destination",
+            hint="Write cos://name-APPID/folder/, or /a/folder/.",
         )
     return ResultLocation.parse(f"{folder.removesuffix('/')}/{name}")

@@ -17,6 +17,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryError,
     COSInventoryTimeoutError,
+    quoted,
 )
 from airflow_provider_cosinv.hooks.airflow_errors import (
     AirflowFailException,
@@ -353,13 +354,13 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
             given = getattr(self, name)
             if given and given != getattr(job, name):
                 raise COSInventoryConfigurationError(
-                    f"{name} is {given!r}, but the job says {getattr(job, name)!r}.",
+                    f"{name} is {quoted(given)}, but the job says {quoted(getattr(job, name))}.",
                     parameter=name,
                     hint="Leave it out: the job is enough.",
                 )
         if self.date:
             raise COSInventoryConfigurationError(
-                f"date is {self.date!r} beside a job, which has its own.", parameter="date", hint="Leave it out."
+                f"date is {quoted(self.date)} beside a job, which has its own.", parameter="date", hint="Leave it out."
             )
 
 

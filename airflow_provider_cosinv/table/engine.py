@@ -20,8 +20,9 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError, shown
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError, quoted, shown
 from airflow_provider_cosinv.inventory.queries.sql_text import literal
+from airflow_provider_cosinv.inventory.text import check_text
 from airflow_provider_cosinv.table.parquet.read_parquet import exactly
 from airflow_provider_cosinv.table.temporary_folder import MAY_PASS, temporary_folder
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
+# Of the numbers that DuckDB may be given.
+_LARGEST = 2**63
 # Seconds between two checks of a statement that runs, and between two interruptions of one that must end.
 _PAUSE = 0.1
 
@@ -51,8 +54,15 @@ class EngineSettings:
     allow_external_access: bool = False
 
     def __post_init__(self) -> None:
-        """Check the switch: text such as ``"false"`` is true to Python."""
+        """Check what can be checked without DuckDB. Text such as ``"false"`` is true to Python."""
         check_access(self.allow_external_access)
+        for name in ("memory_limit", "threads", "temp_directory"):
+            value = getattr(self, name)
+            if isinstance(value, os.PathLike):
+                value = os.fspath(value)
+            # DuckDB takes text for a number.
+            if value is not None and not (type(value) is int and abs(value) < _LARGEST and name != "temp_directory"):
+                check_text(value, name)
 
 
 def check_access(value: bool) -> bool:
@@ -63,7 +73,7 @@ def check_access(value: bool) -> bool:
     """
     if not isinstance(value, bool):
         raise COSInventoryConfigurationError(
-            f"{value!r} is not a valid allow_external_access.",
+            f"{quoted(value)} is not a valid allow_external_access.",
             parameter="allow_external_access",
             hint="Give True or False, not a template or text.",
         )
@@ -213,9 +223,9 @@ def open_engine(
                     connection.execute(f"SET {name} = {literal(str(value))}")
                 except duckdb.Error as error:
                     raise COSInventoryConfigurationError(
-                        f"DuckDB does not take {value!r} for {name}: {shown(error)}",
+                        f"DuckDB does not take {quoted(value)} for {name}: {shown(error)}",
                         parameter=name,
-                    ) from error
+                    ) from None
             connection.execute("SET TimeZone = 'UTC'")
             # A plan that looks at a part several times would read its footer as often. Counts towards memory_limit.
             connection.execute("SET parquet_metadata_cache = true")
@@ -241,7 +251,7 @@ def _confine(connection: DuckDBPyConnection, folder: Path, inputs: Iterable[str]
                 f"An input is not a valid path: {shown(error)}",
                 parameter="parts",
                 hint="Write an absolute path, or cos://name-APPID/key.",
-            ) from error
+            ) from None
     # DuckDB 2.0 shows the environment's, with its password.
     connection.execute("SET http_proxy = ''")
     connection.execute("SET enable_external_access = false")
@@ -257,7 +267,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise cls(
             f"{shown(path)} cannot be written: {shown(error.strerror or error)}.",
             hint="Give the path of a file in a folder that is there, and that the task may write to.",
-        ) from error
+        ) from None
 
 
 def _move(source: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
 from airflow_provider_cosinv.inventory.queries.sql_text import identifier, literal
+from airflow_provider_cosinv.inventory.text import check_text
 from airflow_provider_cosinv.table.duckdb_errors import (
     check_functions,
     confined,
@@ -222,6 +223,7 @@ class Relation(ABC):
         """Make the view ``cos_query`` of the one query in a text, and return its plan."""
         import duckdb
 
+        check_text(sql, "sql")
         with self.explained():
             self._prepare()
         connection = self.engine.connection
@@ -230,7 +232,7 @@ class Relation(ABC):
         kinds = ", ".join(statement.type.name for statement in statements)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise COSInventoryConfigurationError(
-                f"One SELECT is wanted, this is: {kinds or 'nothing'}.",
+                f"One SELECT is wanted, this is: {shown(kinds) or 'nothing'}.",
                 parameter="sql",
                 hint="Write one SELECT, and nothing else. PIVOT takes one where its values are named: ON ... IN (...). "
                 "To write the rows to a file, name a destination.",
@@ -278,7 +280,7 @@ class Relation(ABC):
             raise COSInventoryConfigurationError(
                 f"The SQL is wrong. {text}",
                 parameter="sql",
-                hint=f"The table {self.name} has the columns {', '.join(map(identifier, self.columns))}.",
+                hint=f"The table {self.name} has the columns {shown(', '.join(map(identifier, self.columns)))}.",
             ) from None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, shown
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted, shown
 from airflow_provider_cosinv.inventory.queries.sql_text import identifier, literal
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def bind(connection: DuckDBPyConnection, sql: str, names: Collection[str], value
 def _check(names: Collection[str], values: Mapping[str, Any]) -> None:
     if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
         raise COSInventoryConfigurationError(
-            f"{shown(repr(values))} is not a mapping of parameters.",
+            f"{quoted(values)} is not a mapping of parameters.",
             parameter="parameters",
             hint='Give a mapping, such as {"least": 1000}, whose value SQL reads as $least.',
         )

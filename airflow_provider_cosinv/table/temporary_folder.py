@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError, shown
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +56,10 @@ def temporary_folder(parent: str | None) -> Iterator[Path]:
     except OSError as error:
         cls = COSInventoryTransientError if error.errno in MAY_PASS else COSInventoryConfigurationError
         raise cls(
-            f"No folder can be made in {place}: {error.strerror}.",
+            f"No folder can be made in {shown(place)}: {error.strerror}.",
             parameter="temp_directory",
             hint="Give temp_directory a folder that the task may write to.",
-        ) from error
+        ) from None
     lock = _locked(Path(folder.name))
     try:
         with folder as name:
@@ -82,10 +82,10 @@ def writing_there() -> Iterator[None]:
         if error.errno not in MAY_PASS:
             raise
         raise COSInventoryTransientError(
-            f"A file cannot be written to the temporary folder: {error}.",
+            f"A file cannot be written to the temporary folder: {shown(error)}.",
             parameter="temp_directory",
             hint="Make room on the disk of temp_directory, or give it another.",
-        ) from error
+        ) from None
 
 
 def _locked(folder: Path) -> int | None:
@@ -111,7 +111,7 @@ def _remove_left_behind(place: Path, prefix: str) -> None:
         finally:
             os.close(lock)
         if not folder.exists():
-            log.info("Removed the temporary folder %s, which a task that was killed had left", folder)
+            log.info("Removed the temporary folder %s, which a task that was killed had left", shown(folder))
 
 
 def _may_be_left(folder: Path) -> bool:
@@ -157,6 +157,6 @@ def remove_files_left_behind(place: Path, ours: re.Pattern[str]) -> None:
             try:
                 if lock_file(opened):
                     file.unlink()
-                    log.info("Removed the file %s, which a task that was killed had left", file)
+                    log.info("Removed the file %s, which a task that was killed had left", shown(file))
             finally:
                 os.close(opened)

@@ -22,7 +22,7 @@ from airflow.sdk import Variable
 from airflow.sdk.exceptions import AirflowRuntimeError
 from asgiref.sync import sync_to_async
 
-from airflow_provider_cosinv.exceptions import COSInventoryTransientError
+from airflow_provider_cosinv.exceptions import COSInventoryTransientError, shown
 from airflow_provider_cosinv.inventory.report.watermark import Watermark
 
 _PROBE = "This Variable shows that Variables can be read; it may be deleted."
@@ -51,7 +51,7 @@ class WatermarkVariable:
         if not text:
             await self._check_reading()
             text = await self._get(self.name)
-        return Watermark.from_json(text, parameter=f"Variable {self.name}") if text else None
+        return Watermark.from_json(text, parameter=f"Variable {shown(self.name)}") if text else None
 
     async def write(self, watermark: Watermark) -> None:
         """
@@ -73,7 +73,7 @@ class WatermarkVariable:
         await _call(Variable.set, name, text, description=description)
         if await self._get(name) != text:
             raise COSInventoryTransientError(
-                f"The Airflow Variable {name} was written, and is not read as it was.",
+                f"The Airflow Variable {shown(name)} was written, and is not read as it was.",
                 hint="Check Airflow's API server and its database. Where the environment or another secrets backend "
                 "has a Variable of this name, delete it there.",
             )
@@ -86,5 +86,6 @@ async def _call(method: Callable[..., Any], name: str, *values: str, **options: 
     # A PermissionError is what Airflow 3.3 raises where the API server denies access.
     except (AirflowRuntimeError, PermissionError) as error:
         raise COSInventoryTransientError(
-            f"Airflow could not {method.__name__} the Variable {name}.", hint=f"Check Airflow's API server: {error}"
+            f"Airflow could not {method.__name__} the Variable {shown(name)}.",
+            hint=f"Check Airflow's API server: {shown(error)}",
         ) from error

@@ -16,6 +16,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryTimeoutError,
     COSInventoryTransientError,
     error_from_dict,
+    shown,
 )
 from airflow_provider_cosinv.inventory.report.manifest import Manifest
 from airflow_provider_cosinv.inventory.report.search import ReportSearch
@@ -118,10 +119,10 @@ def not_in_time(search: ReportSearch, *, timeout: float, last: str) -> COSInvent
     if search.not_before is not None:
         hint = f"{_CHECK_DELIVERY}, or clear the task that submits."
     else:
-        hint = f"It looked in {search}: {_CHECK_THE_RULE} {_CHECK_DELIVERY}."
+        hint = f"It looked in {shown(search)}: {_CHECK_THE_RULE} {_CHECK_DELIVERY}."
     return COSInventoryTimeoutError(
         f"No verified report, that is manifest.checksum and a manifest.json with this MD5, within {timeout:g} seconds "
-        f"in {search} (last seen: {last or 'nothing'}).",
+        f"in {shown(search)} (last seen: {shown(last or 'nothing')}).",
         bucket=search.bucket,
         hint=hint,
     )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryError, shown
+from airflow_provider_cosinv.exceptions import COSInventoryError, quoted, shown
 from airflow_provider_cosinv.inventory.report.manifest import Manifest, filter_warnings
 from airflow_provider_cosinv.inventory.report.search import ReportSearch, Sighting
 from airflow_provider_cosinv.processing.logger import Logger, warn
@@ -69,7 +69,7 @@ class StateLog:
 
     def renewed(self, cos_conn_id: str) -> None:
         """Log that the wait goes on with other credentials."""
-        self.log.info("Connection %s was edited; waiting goes on with it", cos_conn_id)
+        self.log.info("Connection %s was edited; waiting goes on with it", shown(cos_conn_id))
 
     def ready(self, manifest: Manifest) -> None:
         """Log the end of the wait: how long it took and what the report holds."""
@@ -88,7 +88,7 @@ class StateLog:
             if kept.get("try_number") == context["ti"].try_number:
                 self.last = str(kept.get("seen", ""))
         except Exception as error:  # noqa: BLE001  the store's backend is the user's choice, and this is but a log line
-            self.log.debug("The task state store cannot be read: %s", shown(repr(error)))
+            self.log.debug("The task state store cannot be read: %s", quoted(error))
 
     def remember(self, context: Mapping[str, Any]) -> None:
         """Write down what was logged last, for the next process of this attempt."""
@@ -98,7 +98,7 @@ class StateLog:
         try:
             store.set(SEEN_KEY, {"try_number": context["ti"].try_number, "seen": self.last})
         except Exception as error:  # noqa: BLE001  the same
-            self.log.debug("The task state store cannot be written: %s", shown(repr(error)))
+            self.log.debug("The task state store cannot be written: %s", quoted(error))
 
     def _is_news(self, state: str) -> bool:
         changed, self.last = state != self.last, state

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
+import signal
 import socket
 import socketserver
 import threading
@@ -19,7 +21,7 @@ from aiohttp.abc import AbstractResolver
 from airflow_provider_cosinv.cos import async_session as aio_session
 from airflow_provider_cosinv.cos.async_client import AsyncCOSClient
 from airflow_provider_cosinv.cos.client import COSClient
-from airflow_provider_cosinv.cos.network import pace, resolver
+from airflow_provider_cosinv.cos.network import lookup, pace, resolver
 from airflow_provider_cosinv.cos.protocol.retry import RetryPolicy
 from airflow_provider_cosinv.exceptions import COSInventoryPermissionError, COSInventoryTransientError
 from tests.cos.conftest import BUCKET, QUICK
@@ -191,38 +193,87 @@ class TestNameServer:
         return threading.Event()
 
     @pytest.fixture
-    def hanging(self, monkeypatch, begun):
-        real, over, asked = socket.getaddrinfo, threading.Event(), []
+    def over(self):
+        """Set when the name server answers after all."""
+        return threading.Event()
+
+    @pytest.fixture
+    def hanging(self, monkeypatch, begun, over):
+        real, asked = socket.getaddrinfo, []
 
         def getaddrinfo(host, *args, **kwargs):
             asked.append((host, threading.current_thread().name))
             begun.set()
             if "hangs" in str(host):
                 over.wait(30)
-                raise socket.gaierror(socket.EAI_AGAIN, "late")
             return real("127.0.0.1", *args, **kwargs)
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        monkeypatch.setattr(resolver, "SECONDS", 0.05)
+        monkeypatch.setattr(lookup, "SECONDS", 0.05)
         yield asked
         over.set()
 
-    def test_hanging_look_up_is_a_transient_error(self, hanging, settings):
+    def test_hanging_look_up_is_a_transient_error(self, half, hanging, settings):
         hangs = replace(settings, endpoint_url="http://hangs.example.com:9")
+        for _ in range(2):
+            with pytest.raises(COSInventoryTransientError, match="host name cannot be resolved"):
+                half.call(hangs, "get_object", BUCKET, "a", max_bytes=10)
+        if half.name == "sync":
+            # Each try, of each client, waits for the look-up of the first.
+            assert [host for host, _ in hanging] == ["hangs.example.com"]
 
-        async def run():
-            policy = RetryPolicy(attempts=2, first_wait=0.001)
-            async with AsyncCOSClient(settings=hangs, retry_policy=policy) as client:
-                await client.get_object(BUCKET, "a", max_bytes=10)
-
+    def test_second_try_waits_for_the_look_up_of_the_first(self, half, hanging, settings):
+        hangs = replace(settings, endpoint_url="http://hangs.example.com:9")
         with pytest.raises(COSInventoryTransientError, match="host name cannot be resolved"):
-            asyncio.run(run())
-        # The second try waits for the look-up of the first.
+            half.call(hangs, "get_object", BUCKET, "a", max_bytes=10)
         assert [host for host, _ in hanging] == ["hangs.example.com"]
+
+    def test_look_up_of_a_worker_has_the_time_of_the_request(self, hanging, over, settings, server, monkeypatch):
+        monkeypatch.setattr(lookup, "SECONDS", 30)
+        monkeypatch.setattr(pace, "TIMEOUTS", 0.05)
+        # It would be answered after all, and the request with it.
+        late = threading.Timer(3, over.set)
+        late.daemon = True
+        late.start()
+        hangs = replace(settings, endpoint_url=f"http://hangs.example.com:{server.port}", timeout=1)
+        policy = RetryPolicy(attempts=1)
+        with COSClient(settings=hangs, retry_policy=policy) as client, pytest.raises(COSInventoryTransientError):
+            client.head_bucket(BUCKET)
+        assert not server.seen
+
+    def test_look_up_of_a_worker_gives_way_to_a_signal(self, hanging, begun, settings, monkeypatch):
+        monkeypatch.setattr(lookup, "SECONDS", 600)
+
+        def stop(*_: object) -> None:
+            raise SystemExit("stopped")
+
+        before = signal.signal(signal.SIGUSR1, stop)
+        threading.Thread(target=lambda: begun.wait() and os.kill(os.getpid(), signal.SIGUSR1)).start()
+        hangs = replace(settings, endpoint_url="http://hangs.example.com:9", timeout=600)
+        try:
+            with COSClient(settings=hangs, retry_policy=QUICK) as client, pytest.raises(SystemExit, match="stopped"):
+                client.head_bucket(BUCKET)
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+
+    def test_each_address_of_a_host_is_tried_by_a_worker(self, settings, server, monkeypatch):
+        real = socket.getaddrinfo
+
+        def getaddrinfo(host, *args, **kwargs):
+            found = real("127.0.0.1" if host == "named.example.com" else host, *args, **kwargs)
+            closed = [(*entry[:4], ("127.0.0.2", entry[4][1])) for entry in found]
+            return [*closed, *found] if host == "named.example.com" else found
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        named = replace(settings, endpoint_url=f"http://named.example.com:{server.port}")
+        with COSClient(settings=named, retry_policy=QUICK) as client:
+            client.head_bucket(BUCKET)
+        assert len(server.seen) == 1
+        assert server.seen[0].headers["host"].endswith("myqcloud.com")
 
     def test_hanging_look_up_leaves_other_hosts_alone(self, hanging, begun, settings, server, monkeypatch):
         monkeypatch.setattr(resolver, "LOOKUPS", 2)
-        monkeypatch.setattr(resolver, "SECONDS", 30)
+        monkeypatch.setattr(lookup, "SECONDS", 30)
         server.answer(Reply(body=b"there"))
         hangs = replace(settings, endpoint_url="http://hangs.example.com:9")
         answers = replace(settings, endpoint_url=f"http://answers.example.com:{server.port}")

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import structlog
 
-from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.table.engine import EngineSettings
 from tests.conftest import DESTINATION
@@ -218,3 +218,44 @@ def test_a_selection_of_nothing_is_told(manifest):
     with structlog.testing.capture_logs() as entries:
         COSInventoryHook().write_selection(where="Size > 5", manifest=report, inventory_id="large")
     assert "The condition of where selected none of the 1 objects of the report." in warnings(entries)
+
+
+class TestAKeyThatBothReportsListVeryOften:
+    ROW = "1,b,{},{},{},STANDARD\n"
+
+    @pytest.fixture
+    def reports(self, cos):
+        def put(**rows):
+            for name, lines in rows.items():
+                folder = f"inv/1250000000/examplebucket/{name}"
+                body = packed("".join(lines))
+                report = put_report(cos, DESTINATION, body, columns=COLUMNS, rows=len(lines), folder=folder)
+                yield COSInventoryHook().read_manifest(
+                    bucket=report.bucket, manifest_key=report.manifest_key, checksum=report.checksum
+                )
+
+        return put
+
+    @pytest.mark.parametrize("reads_parts", [False, True], ids=["report", "parts"])
+    def test_its_values_are_compared_once(self, reports, tmp_path, reads_parts):
+        # With 10,000,000,000 pairs it took until the task was killed.
+        often = [self.ROW.format("hot", number % 2, "2026-10-01T00:00:00Z") for number in range(100_000)]
+        more = [self.ROW.format(f"k{number}", 1, "2026-10-01T00:00:00Z") for number in range(300)]
+        changed = self.ROW.format("hot", 7, "2026-10-02T00:00:00Z")
+        sides = list(reports(old=[*more, *often], new=[*often, changed, *more[1:]], same=[*often, *more]))
+        if reads_parts:
+            sides = [COSInventoryHook().to_parquet(side, destination=str(tmp_path / "parts")) for side in sides]
+        old, new, same = sides
+        path = tmp_path / "diff.csv"
+        result = COSInventoryHook().diff(previous=old, current=new, destination=str(path))
+        counts = ("added", "removed", "changed", "unchanged")
+        assert [result[name] for name in counts] == [0, 1, 1, 299]
+        assert "changed,hot,1,7,STANDARD,STANDARD,2026-10-02" in path.read_text()
+        result = COSInventoryHook().diff(previous=old, current=same)
+        assert [result[name] for name in counts] == [0, 0, 0, 301]
+
+    def test_too_many_different_values_of_it_are_refused(self, reports):
+        rows = [self.ROW.format("hot", number, "2026-10-01T00:00:00Z") for number in range(10_001)]
+        old, new = reports(old=rows, new=rows)
+        with pytest.raises(COSInventoryConfigurationError, match="many times with different values, which makes 100,0"):
+            COSInventoryHook().diff(previous=old, current=new)

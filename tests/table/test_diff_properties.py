@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_cosinv.table.diff import diff_table as diff
 from airflow_provider_cosinv.table.diff.diff_table import DiffCounts, DiffSide, DiffTable
 from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
 from tests.support.examples import examples
@@ -41,9 +42,12 @@ Row = Mapping[str, Any]
 Report = Sequence[Row]
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with open_engine(EngineSettings(threads=2)) as engine:
+@pytest.fixture(scope="module", params=["rows", "reduced"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An engine; in the second case each report counts as one that lists a key very often."""
+    with pytest.MonkeyPatch.context() as patch, open_engine(EngineSettings(threads=2)) as engine:
+        if request.param == "reduced":
+            patch.setattr(diff, "_OFTEN", -1_000_000)
         yield engine
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_cosinv.cos.checks import check_endpoint_url, refuse
 from airflow_provider_cosinv.cos.credentials.keys import Credentials
+from airflow_provider_cosinv.exceptions import quoted, shown
 
 ENVIRONMENT = "environment"
 CVM_ROLE = "cvm_role"
@@ -76,7 +77,7 @@ class CredentialSource:
     def __post_init__(self) -> None:
         """Check what can be checked without a request."""
         if self.kind not in SOURCES:
-            raise refuse(PARAMETER, f"{self.kind!r} is not a source of credentials.", f"Use {_listed(SOURCES)}.")
+            raise refuse(PARAMETER, f"{quoted(self.kind)} is not a source of credentials.", f"Use {_listed(SOURCES)}.")
         if self.sts_endpoint_url is not None:
             check_endpoint_url(self.sts_endpoint_url, parameter="sts_endpoint_url")
         if self.kind == ASSUME_ROLE:
@@ -86,13 +87,13 @@ class CredentialSource:
         if self.role_arn is None or not _ROLE_ARN.fullmatch(self.role_arn):
             raise refuse(
                 "role_arn",
-                "The role_arn is missing." if self.role_arn is None else f"{self.role_arn!r} is not a role.",
+                "The role_arn is missing." if self.role_arn is None else f"{quoted(self.role_arn)} is not a role.",
                 "Copy RoleArn from the role's page in CAM, such as qcs::cam::uin/100000000001:roleName/inventory.",
             )
         if not _SESSION_NAME.fullmatch(self.role_session_name):
             raise refuse(
                 "role_session_name",
-                f"{self.role_session_name!r} is not a session name.",
+                f"{quoted(self.role_session_name)} is not a session name.",
                 "Use 2 to 128 letters, digits and characters of +=,.@_-",
             )
         if self.external_id is not None and not _EXTERNAL_ID.fullmatch(self.external_id):
@@ -102,7 +103,7 @@ class CredentialSource:
         if not 1 <= self.duration_seconds <= MAX_DURATION:
             raise refuse(
                 "duration_seconds",
-                f"{self.duration_seconds} is not a duration.",
+                f"{quoted(self.duration_seconds)} is not a duration.",
                 f"Give seconds, at most {MAX_DURATION}; {DEFAULT_DURATION} is usual.",
             )
         if self.caller is None:
@@ -114,7 +115,7 @@ class CredentialSource:
 
     def __str__(self) -> str:
         """Return the source as an error names it."""
-        return f"{self.kind} of {self.role_arn}" if self.kind == ASSUME_ROLE else self.kind
+        return f"{self.kind} of {shown(self.role_arn)}" if self.kind == ASSUME_ROLE else self.kind
 
     @property
     def what_to_do(self) -> str:

@@ -20,6 +20,8 @@ from typing import Any
 #: Bytes a second that an answer must come at, after a beginning for which it has :data:`TIMEOUTS` time-outs.
 PACE = 1024 * 1024
 TIMEOUTS = 2
+# A time-out of zero would be none.
+_LEAST = 0.001
 
 
 class SlowAnswerError(TimeoutError):
@@ -83,6 +85,16 @@ def paced(timeout: float) -> Iterator[None]:
         _pace.reset(token)
 
 
+def time_left(seconds: float) -> float:
+    """
+    Return the seconds that a step on the way to an answer may take.
+
+    :param seconds: at most; fewer if a block of :func:`paced` has fewer left
+    """
+    pace = _pace.get()
+    return seconds if pace is None else max(min(seconds, pace.left()), _LEAST)
+
+
 class PacedResponse(HTTPResponse):
     """An answer of http.client that a block of :func:`paced` limits; a blocking read could not be ended otherwise."""
 
@@ -118,7 +130,7 @@ class _PacedBytes(io.RawIOBase):
         timeout, left = self._sock.gettimeout(), pace.left()
         is_last = timeout is None or left < timeout
         if is_last:
-            self._sock.settimeout(max(left, 0.001))
+            self._sock.settimeout(max(left, _LEAST))
         try:
             size = self._bytes.readinto(buffer)
         except TimeoutError:

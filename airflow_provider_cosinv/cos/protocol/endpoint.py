@@ -16,7 +16,7 @@ from airflow_provider_cosinv.cos.settings import (
     INTERNAL_DOMAIN_SUFFIX,
     ClientSettings,
 )
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.inventory.names import BucketName
 
 _UNRESERVED = "-_.~"
@@ -94,7 +94,7 @@ def _encoded(key: str | None, bucket: str | None) -> str:
     # What is empty, or nothing but dots, would address the bucket instead of an object.
     if path in ("", ".", ".."):
         raise COSInventoryConfigurationError(
-            f"{key!r} is not a key that can be addressed.",
+            f"{quoted(key)} is not a key that can be addressed.",
             parameter="key",
             bucket=bucket,
             hint="A key is UTF-8 text, not empty, and neither '.' nor '..'.",

@@ -191,7 +191,7 @@ def encoded_on_the_way(answer: Answer, request: COSRequest) -> COSInventoryReque
     """Return the error for bytes that a gateway changed: the answer says how."""
     return COSInventoryRequestError(
         "The object did not come as it is stored: the answer, which was to be plain, has Content-Encoding "
-        f"{answer.content_encoding}.",
+        f"{shown(answer.content_encoding)}.",
         hint="Turn off compression in the gateway or proxy between here and COS.",
         **details_of(answer, request),
     )
@@ -266,7 +266,7 @@ def checked_document(
         raise COSInventoryRequestError(
             f"The answer to {request.operation.title} is no {root_tag} document"
             f"{' of reasonable length' if answer.is_too_long else ''}"
-            f"{f' (Content-Encoding {answer.content_encoding})' if answer.content_encoding else ''}.",
+            f"{f' (Content-Encoding {shown(answer.content_encoding)})' if answer.content_encoding else ''}.",
             hint="Check endpoint_url and proxies: what answered may not be COS.",
             **details_of(answer, request),
         )

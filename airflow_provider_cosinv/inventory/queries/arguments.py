@@ -12,6 +12,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from airflow_provider_cosinv.exceptions import quoted
+
 #: The default of an argument that must be given.
 REQUIRED = object()
 
@@ -51,7 +53,7 @@ def whole_number(*, at_least: int, at_most: int = _MOST) -> Callable[[Any], int]
         number = int(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) else value
         if isinstance(number, bool) or not isinstance(number, int) or not at_least <= number <= at_most:
             most = "" if at_most == _MOST else f" and at most {at_most}"
-            raise ValueError(f"is {value!r}, not a whole number of at least {at_least}{most}")
+            raise ValueError(f"is {quoted(value)}, not a whole number of at least {at_least}{most}")
         return number
 
     return read
@@ -65,7 +67,7 @@ def read_limit(value: Any) -> int | None:
 def read_switch(value: Any) -> bool:
     """Check a true or false."""
     if not isinstance(value, bool):
-        raise ValueError(f"is {value!r}, neither true nor false")  # noqa: TRY004  as of every wrong argument
+        raise ValueError(f"is {quoted(value)}, neither true nor false")  # noqa: TRY004  as of every wrong argument
     return value
 
 
@@ -79,13 +81,15 @@ def read_moment(value: Any) -> datetime:
     except ValueError:
         is_usable = False
     if not is_usable:
-        raise ValueError(f"is {value!r}, not a time since {_FIRST_YEAR} with a zone, such as 2026-01-31T00:00:00Z")
+        raise ValueError(
+            f"is {quoted(value)}, not a time since {_FIRST_YEAR} with a zone, such as 2026-01-31T00:00:00Z"
+        )
     return moment.astimezone(timezone.utc)
 
 
 def read_edges(value: Any) -> tuple[int, ...]:
     """Check the days at which one bucket of age ends and the next begins."""
-    wanted = f"is {value!r}, not a list of growing whole numbers of days from 1 to {_MOST_DAYS}"
+    wanted = f"is {quoted(value)}, not a list of growing whole numbers of days from 1 to {_MOST_DAYS}"
     if not isinstance(value, (list, tuple)) or not value:
         raise ValueError(wanted)
     number = whole_number(at_least=1, at_most=_MOST_DAYS)
@@ -119,19 +123,19 @@ def _by_class(
     value: Any, read: Callable[[Any], Any], *, what: str, example: str, may_be_empty: bool = False
 ) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not (value or may_be_empty):
-        raise ValueError(f"is {value!r}, not a {what} for each storage class, such as {example}")
+        raise ValueError(f"is {quoted(value)}, not a {what} for each storage class, such as {example}")
     found: dict[str, Any] = {}
     seen: set[str] = set()
     for name, entry in value.items():
         if not isinstance(name, str) or not plain_class(name):
-            raise ValueError(f"has {name!r}, which is no storage class")
+            raise ValueError(f"has {quoted(name)}, which is no storage class")
         if plain_class(name) in seen:
-            raise ValueError(f"has the class {name} twice")
+            raise ValueError(f"has the class {quoted(name)} twice")
         seen.add(plain_class(name))
         try:
             found[name.upper()] = read(entry)
         except ValueError as error:
-            raise ValueError(f"of {name} {error}") from None
+            raise ValueError(f"of {quoted(name)} {error}") from None
     return found
 
 
@@ -139,11 +143,11 @@ def _read_price(value: Any) -> float:
     # float() would take more texts than those of a number, and a yes is no price.
     is_number = _NUMBER.fullmatch(value) if isinstance(value, str) else isinstance(value, (int, float, Decimal))
     if isinstance(value, bool) or not is_number:
-        raise ValueError(f"is {value!r}, not a number")
+        raise ValueError(f"is {quoted(value)}, not a number")
     try:
         price = float(value)
     except OverflowError:
         price = math.inf
     if not math.isfinite(price) or price < 0:
-        raise ValueError(f"is {value!r}, not a price")
+        raise ValueError(f"is {quoted(value)}, not a price")
     return price

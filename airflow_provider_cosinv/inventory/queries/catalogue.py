@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted, shown
 from airflow_provider_cosinv.inventory.queries.arguments import (
     MOST_DEPTH,
     REQUIRED,
@@ -174,7 +174,9 @@ def ready_query(
     query = READY_QUERIES.get(name) if isinstance(name, str) else None
     if query is None:
         raise COSInventoryConfigurationError(
-            f"There is no ready-made query {name!r}.", parameter="query", hint=f"There are {', '.join(READY_QUERIES)}."
+            f"There is no ready-made query {quoted(name)}.",
+            parameter="query",
+            hint=f"There are {', '.join(READY_QUERIES)}.",
         )
     values = _checked(query, {} if arguments is None else arguments)
     source = Source(columns=None if columns is None else frozenset(columns), encoded=encoded, at_depth=at_depth)
@@ -184,7 +186,7 @@ def ready_query(
 
 def _checked(query: ReadyQuery, arguments: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(arguments, Mapping):
-        raise _refused(query, "query_arguments", f"is {arguments!r}, not a mapping")
+        raise _refused(query, "query_arguments", f"is {quoted(arguments)}, not a mapping")
     for name in arguments:
         if name not in query.arguments:
             raise _refused(query, str(name), "is not an argument of it")
@@ -203,7 +205,7 @@ def _checked(query: ReadyQuery, arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _refused(query: ReadyQuery, argument: str, what: str) -> COSInventoryConfigurationError:
     known = "; ".join(f"{name} ({known})" for name, known in query.arguments.items())
     return COSInventoryConfigurationError(
-        f"The query {query.name}: {argument} {what}.",
+        f"The query {query.name}: {shown(argument)} {what}.",
         parameter=argument,
         hint=f"{query.name} takes {known}." if known else f"{query.name} takes no arguments.",
     )

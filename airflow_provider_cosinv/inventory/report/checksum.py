@@ -6,9 +6,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import reprlib
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 
 _HEX = re.compile(r"[0-9a-f]{32}")
 _MD5_BYTES = 16
@@ -42,7 +41,7 @@ def check_checksum(checksum: str) -> str:
     found = parse_checksum(checksum) if isinstance(checksum, str) else None
     if found is None:
         raise COSInventoryConfigurationError(
-            f"{reprlib.repr(checksum)} is no MD5.",
+            f"{quoted(checksum)} is no MD5.",
             parameter="checksum",
             hint="Give the text of manifest.checksum, or the checksum of a Manifest: 32 hex digits.",
         )

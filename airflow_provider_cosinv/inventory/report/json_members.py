@@ -15,6 +15,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
+from airflow_provider_cosinv.exceptions import quoted
+
 #: Characters of one value: an entry of a manifest has some 150, and its key at most 850 bytes.
 LONGEST_VALUE = 16 * 1024
 # Brackets in one value. Thousands of lists that are made and dropped make Python look for garbage in all that there is.
@@ -108,7 +110,7 @@ class JSONMembers:
 
     def _expect(self, character: str) -> None:
         if self._next() != character:
-            raise ValueError(f"{character!r} is missing between two values")
+            raise ValueError(f"{quoted(character)} is missing between two values")
         self._at += 1
 
     def _next(self) -> str:

@@ -14,8 +14,9 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.inventory.names import BucketName
+from airflow_provider_cosinv.inventory.text import check_text
 
 MANIFEST_NAME = "manifest.json"
 CHECKSUM_NAME = "manifest.checksum"
@@ -39,7 +40,7 @@ def report_prefixes(destination_prefix: str | None, bucket: str, inventory_id: s
     """
     source = BucketName.parse(bucket)
     tail = f"{source.appid}/{source.name}/{inventory_id}"
-    written = destination_prefix or ""
+    written = check_text(destination_prefix or "", "destination_prefix")
     clean = written.strip("/")
     spellings = (
         f"{clean}/{tail}" if clean else tail,
@@ -100,7 +101,7 @@ def check_date(date: str, *, parameter: str = "date") -> str:
         datetime.strptime(date, "%Y%m%d").replace(tzinfo=timezone.utc)
     except (TypeError, ValueError):
         raise COSInventoryConfigurationError(
-            f"{date!r} is not a report date.",
+            f"{quoted(date)} is not a report date.",
             parameter=parameter,
             hint="Write YYYYMMDD, such as 20221120.",
         ) from None

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import heapq
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypedDict
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 
 # Airflow maps over at most [core] max_map_length, 1,024 by default.
 _MAX_BATCHES = 64
@@ -100,7 +99,7 @@ class Manifest:
         :raises COSInventoryConfigurationError: where a key is missing or not of its type
         """
         if not isinstance(data, Mapping):
-            raise _no_manifest(f"{reprlib.repr(data)} is no manifest.")
+            raise _no_manifest(f"{quoted(data)} is no manifest.")
         for name in cls.__dataclass_fields__:
             if name not in data:
                 raise _no_manifest(f"The manifest has no {name}.")
@@ -175,7 +174,7 @@ def _no_manifest(message: str) -> COSInventoryConfigurationError:
 
 def _expect(value: Any, kind: type | tuple[type, ...], name: str) -> Any:
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise TypeError(f"{name} is {reprlib.repr(value)}")
+        raise TypeError(f"{name} is {quoted(value)}")
     return value
 
 
@@ -195,7 +194,7 @@ def as_data_file(file: DataFile | Mapping[str, Any]) -> DataFile:
         )
     except (KeyError, TypeError) as error:
         raise COSInventoryConfigurationError(
-            f"{reprlib.repr(file)} is no data file.",
+            f"{quoted(file)} is no data file.",
             parameter="files",
             hint='A file reads {"key": …, "size": …, "md5": …}.',
         ) from error

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
+from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, quoted, shown
 from airflow_provider_cosinv.inventory.report.checksum import check_checksum, parse_checksum
 from airflow_provider_cosinv.inventory.report.json_members import JSONMembers
 from airflow_provider_cosinv.inventory.report.manifest import DataFile, Manifest
@@ -27,9 +26,6 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _APPID = re.compile(r"[0-9]{1,20}")
 # JSON can escape half a surrogate pair, which no request can carry. COS names data files itself.
 _NOT_IN_A_KEY = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
-# A wrong value may be deeply nested or long: an error shows the front of it.
-_SHOW = reprlib.Repr()
-_SHOW.maxstring = _SHOW.maxother = _SHOW.maxlong = 200
 _DATE = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[^/]*")
 _MAX_DIGITS = 20
 #: The largest number that Airflow's databases keep.
@@ -131,7 +127,7 @@ class ManifestReader:
     def _head(self, data: dict[str, Any], checksum: str) -> Manifest:
         file_format = data.get("fileFormat", "CSV")
         if not isinstance(file_format, str) or file_format.upper() != "CSV":
-            raise self._error(f"The report's format is {_SHOW.repr(file_format)}; this package reads CSV.")
+            raise self._error(f"The report's format is {quoted(file_format)}; this package reads CSV.")
         self._check_destination(data)
         files = data.get("files")
         if not isinstance(files, _Files):
@@ -167,19 +163,19 @@ class ManifestReader:
     def _full_name(self, data: dict[str, Any], side: str) -> str:
         name, appid = data.get(f"{side}Bucket"), data.get(f"{side}Appid")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise self._error(f"{side}Bucket is {_SHOW.repr(name)}, which is not a valid name.")
+            raise self._error(f"{side}Bucket is {quoted(name)}, which is not a valid name.")
         # The first generation had no appid: the name was whole.
         if appid is None:
             return name
         digits = str(appid) if _is_short_number(appid) else ""
         if not _APPID.fullmatch(digits):
-            raise self._error(f"{side}Appid is {_SHOW.repr(appid)}, which is not a valid number.")
+            raise self._error(f"{side}Appid is {quoted(appid)}, which is not a valid number.")
         return name if name.endswith(f"-{digits}") else f"{name}-{digits}"
 
     def _check_destination(self, data: dict[str, Any]) -> None:
         stated = self._full_name(data, "destination")
         if stated not in (self.bucket, self.bucket.rpartition("-")[0]):
-            raise self._error(f"The manifest is in {self.bucket}, but names {_SHOW.repr(stated)} as its bucket.")
+            raise self._error(f"The manifest is in {self.bucket}, but names {quoted(stated)} as its bucket.")
 
     def _columns(self, data: dict[str, Any]) -> tuple[str, ...]:
         schema = data.get("fileSchema")
@@ -188,7 +184,7 @@ class ManifestReader:
         different = {name.lower() for name in columns}
         if "key" not in different or "" in different or len(different) < len(columns) or len(columns) > _MOST_COLUMNS:
             raise self._error(
-                f"fileSchema is {_SHOW.repr(schema)}, which is no list of different columns with Key among them."
+                f"fileSchema is {quoted(schema)}, which is no list of different columns with Key among them."
             )
         return columns
 
@@ -199,16 +195,16 @@ class ManifestReader:
         key = entry.get("key")
         folder = self._folder
         if not isinstance(key, str) or not key.startswith(folder) or {".", ".."} & set(key.split("/")):
-            raise self._error(f"The data file {_SHOW.repr(key)} does not lie below {folder}.")
+            raise self._error(f"The data file {quoted(key)} does not lie below {shown(folder)}.")
         if _NOT_IN_A_KEY.search(key, len(folder)):
-            raise self._error(f"The key of the data file {_SHOW.repr(key)} is no Unicode, or has control characters.")
+            raise self._error(f"The key of the data file {quoted(key)} is no Unicode, or has control characters.")
         stated = entry.get("md5Checksum", entry.get("MD5checksum"))
         md5 = parse_checksum(stated) if isinstance(stated, str) else None
         if md5 is None:
-            raise self._error(f"The MD5 of the data file {_SHOW.repr(key)} is {_SHOW.repr(stated)}.")
+            raise self._error(f"The MD5 of the data file {quoted(key)} is {quoted(stated)}.")
         size = self._number(entry, "size")
         if size is None:
-            raise self._error(f"The size of the data file {_SHOW.repr(key)} is missing.")
+            raise self._error(f"The size of the data file {quoted(key)} is missing.")
         if not files.count(key, self._number(entry, "inventoriedRecord")):
             raise self._error("A data file stands twice among the files.")
         return DataFile(key=key, size=size, md5=md5)
@@ -228,7 +224,7 @@ class ManifestReader:
             return None
         digits = str(value) if _is_short_number(value) else ""
         if not _NUMBER.fullmatch(digits) or int(digits) > _LARGEST:
-            raise self._error(f"{name} is {_SHOW.repr(value)}, which is no number.")
+            raise self._error(f"{name} is {quoted(value)}, which is no number.")
         return int(digits)
 
 

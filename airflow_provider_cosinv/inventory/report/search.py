@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
+from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, shown
 from airflow_provider_cosinv.inventory.report.checksum import parse_checksum
 from airflow_provider_cosinv.inventory.report.layout import checksum_key, manifest_key
 
@@ -209,7 +209,7 @@ def _hint(content_encoding: str | None) -> str:
     if content_encoding is None:
         return "The report was overwritten or damaged. Take the inventory again, under a new id."
     return (
-        f"They did not come as they are stored: the answers have Content-Encoding {content_encoding}. Turn off "
+        f"They did not come as they are stored: the answers have Content-Encoding {shown(content_encoding)}. Turn off "
         "compression in the gateway or proxy between here and COS."
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.inventory.report.layout import check_date, latest_date
 
 #: So many dates are told apart. A large scan may end after that of the next day; one that is later is not waited for.
@@ -94,7 +94,7 @@ class Watermark:
                 check_date(date)
         except (KeyError, TypeError, ValueError, RecursionError):
             raise COSInventoryConfigurationError(
-                f"{text[:200]!r} is no watermark.",
+                f"{quoted(text)} is no watermark.",
                 parameter=parameter,
                 hint='Delete the Variable, and only later reports are new; or write {"floor": "20261101", '
                 '"announced": []}, and those after this date are.',

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from airflow_provider_cosinv.exceptions import shown
+from airflow_provider_cosinv.exceptions import quoted, shown
 from airflow_provider_cosinv.inventory.fields import METADATA_PREFIX
 from airflow_provider_cosinv.inventory.unix_time import read_unix_seconds
 
@@ -82,11 +82,11 @@ def decode_key(text: str) -> str:
     if "%" not in text:
         return text
     if found := _BAD_ESCAPE.search(text):
-        raise ValueError(f"{shown(repr(text))} has a % at character {found.start() + 1} that begins no escape")
+        raise ValueError(f"{quoted(text)} has a % at character {found.start() + 1} that begins no escape")
     try:
         return unquote_to_bytes(text).decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{shown(repr(text))} is not UTF-8 when decoded") from error
+        raise ValueError(f"{quoted(text)} is not UTF-8 when decoded") from error
 
 
 #: Why a report's keys cannot be decoded.
@@ -148,7 +148,7 @@ def parse_timestamp(text: str) -> datetime:
         # A zone of -0000 gives a naive time.
         moment = parsedate_to_datetime(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    raise ValueError(f"{shown(repr(text))} is no time that COS writes")
+    raise ValueError(f"{quoted(text)} is no time that COS writes")
 
 
 def parse_boolean(text: str) -> bool:
@@ -156,7 +156,7 @@ def parse_boolean(text: str) -> bool:
     try:
         return _BOOLEANS[text.lower()]
     except KeyError:
-        raise ValueError(f"{shown(repr(text))} is no boolean") from None
+        raise ValueError(f"{quoted(text)} is no boolean") from None
 
 
 def parse_size(text: str) -> int:
@@ -172,10 +172,10 @@ def parse_crc64(text: str) -> int:
 def _parse_integer(text: str, largest: int) -> int:
     # Python's int would take 1_0 and +1 too, and refuses thousands of digits.
     if not _INTEGER.fullmatch(text):
-        raise ValueError(f"{shown(repr(text))} is no number")
+        raise ValueError(f"{quoted(text)} is no number")
     digits = text.lstrip("0") or "0"
     if len(digits) > len(str(largest)) or int(digits) > largest:
-        raise ValueError(f"{shown(repr(text))} is too large")
+        raise ValueError(f"{quoted(text)} is too large")
     return int(digits)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryCorruptReportError, shown
 from airflow_provider_cosinv.inventory.queries.sql_text import identifier, literal
 from airflow_provider_cosinv.inventory.report.manifest import DataFile, Manifest
 from airflow_provider_cosinv.table.columns import DECODE_KEY_MACRO, NOT_SURE, TableColumn, table_columns
@@ -64,6 +64,8 @@ class ReportTable(Relation):
         self._copy: Path | None = None
         self._has_fields = False
         self._is_to_list_once = self._is_in_order = False
+        #: Look at the order while a statement reads; see :attr:`is_in_order`.
+        self.watches_order = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -121,6 +123,11 @@ class ReportTable(Relation):
             self._has_fields, self._copy = True, None
         return _WITH_FIELDS
 
+    @property
+    def is_in_order(self) -> bool:
+        """Whether a statement that watched the order found each object, or version, once; False if none has."""
+        return self._is_in_order
+
     def list_once(self) -> None:
         """
         Let the table have each object, or version, once: see :class:`Relation`.
@@ -150,7 +157,8 @@ class ReportTable(Relation):
             other = sources.setdefault(column.name, column.source)
             if other != column.source:
                 raise COSInventoryCorruptReportError(
-                    f"The columns {other} and {column.source} of the report are both {column.name}.",
+                    f"The columns {shown(other)} and {shown(column.source)} of the report are both"
+                    f" {shown(column.name)}.",
                     bucket=self.report.bucket,
                     key=self.report.manifest_key,
                 )
@@ -243,7 +251,7 @@ class ReportTable(Relation):
             wanted or self._columns[:1],
             fields,
             is_careful=is_careful,
-            tells_order=self._is_to_list_once and not self._is_in_order,
+            tells_order=(self._is_to_list_once or self.watches_order) and not self._is_in_order,
         )
         with self._feed(reader) as feed:
             self._offer(reader.schema, feed.batches())
@@ -257,7 +265,7 @@ class ReportTable(Relation):
             finally:
                 self.engine.connection.unregister(_FEED)
             feed.finish()
-            if self._is_to_list_once:
+            if self._is_to_list_once or self.watches_order:
                 self._is_in_order = self._is_in_order or are_in_order(reader.spans.get(file.key) for file in self.files)
             return answer, feed.rows
 

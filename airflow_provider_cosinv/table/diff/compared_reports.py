@@ -6,9 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from reprlib import Repr
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
 from airflow_provider_cosinv.inventory.report.manifest import Manifest, filter_warnings
 from airflow_provider_cosinv.table.parquet.origin import PartOrigin
 
@@ -16,8 +15,7 @@ _DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 # Columns that are named at most.
 _MOST_NAMES = 10
 # Names come from a manifest.
-_SHOW = Repr()
-_SHOW.maxstring = 100
+_SHOWN_LIMIT = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,5 +122,5 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _shown(name: str) -> str:
-    shown = _SHOW.repr(name)
-    return name if shown == f"'{name}'" else shown
+    text = quoted(name, limit=_SHOWN_LIMIT)
+    return name if text == f"'{name}'" else text

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.queries.sql_text import literal
 from airflow_provider_cosinv.table.csv.plan import rows_joined
 from airflow_provider_cosinv.table.diff.key_ranges import key_ranges, read_row_groups
@@ -17,6 +18,9 @@ from airflow_provider_cosinv.table.diff.sql import (
     difference_sql,
     distinct_sql,
     identities_sql,
+    most_listings_sql,
+    pairs_sql,
+    reduced_sql,
     repeated_sql,
 )
 from airflow_provider_cosinv.table.engine import Engine
@@ -26,6 +30,13 @@ from airflow_provider_cosinv.table.relation import Relation
 
 # With two threads and keys of 75 characters they are compared in 150 MB.
 _ROWS_PER_RANGE = 500_000
+# A key that both reports list k times makes k times k pairs. So many rows of one bucket, beyond four times the mean,
+# are those of a key that is listed often. One million buckets take some 30 MB.
+_OFTEN = 100
+_MOST_BUCKETS = 2**20
+_ROWS_PER_BUCKET = 8
+# Pairs of keys that are listed with different values: a minute, and some gigabytes on disk.
+_MOST_PAIRS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -38,10 +49,12 @@ class DiffSide:
 
     :param columns: of the table
     :param paths: of the parts: local ones, or URLs of a file system that DuckDB was given
+    :param lists_once: whether it is known that the report lists no key, or version, twice
     """
 
     columns: tuple[str, ...]
     paths: tuple[str, ...]
+    lists_once: bool = False
 
     @property
     def table(self) -> str:
@@ -167,24 +180,64 @@ class DiffTable(Relation):
             with self.explained():
                 groups = read_row_groups(self.engine.connection, [self.previous.paths, self.current.paths])
                 conditions = ["true"] if groups is None else key_ranges(groups, rows=self.rows_per_range)
-                self._compared_ranges = _Ranges({condition: self._compare(condition) for condition in conditions})
+                reduces = self._may_make_many_pairs()
+                differences = {condition: self._compare(condition, reduces=reduces) for condition in conditions}
+                self._compared_ranges = _Ranges(differences)
         return self._compared_ranges
 
-    def _compare(self, condition: str) -> _Difference:
+    def _compare(self, condition: str, *, reduces: bool) -> _Difference:
         path = self.engine.new_file("diff.parquet")
+        reduced = self._reduced(condition) if reduces else None
+        previous, current = reduced or (self.previous.table, self.current.table)
         difference = difference_sql(
-            self.comparison, previous=self.previous.table, current=self.current.table, condition=condition
+            self.comparison, previous=previous, current=current, condition="true" if reduced else condition
         )
         # The profile costs nothing, and saves counting what is equal.
         ((_, profile),) = self.engine.run(f"EXPLAIN (ANALYZE, FORMAT JSON) {_writing(difference, path)}")
         table = _parquet([path])
         ((is_repeated,),) = self.engine.connection.execute(repeated_sql(self.comparison, table)).fetchall()
         if not is_repeated:
-            return _Difference(path, rows_joined(profile))
+            return _Difference(path, None if reduced else rows_joined(profile))
         distinct = self.engine.new_file("distinct.parquet")
         self.engine.run(_writing(distinct_sql(self.comparison, table), distinct))
         path.unlink()
         return _Difference(distinct, None)
+
+    def _may_make_many_pairs(self) -> bool:
+        """Whether both reports may list a key very often; parts that are in order are not read for that."""
+        sides = (self.previous, self.current)
+        return not any(side.lists_once for side in sides) and all(map(self._may_list_often, sides))
+
+    def _reduced(self, condition: str) -> tuple[str, str]:
+        """
+        Return SQL of both reports with each set of values of a key once.
+
+        :raises COSInventoryConfigurationError: if the different values alone make too many pairs
+        """
+        tables = []
+        for side, columns in (
+            (self.previous, self.comparison.previous_columns),
+            (self.current, self.comparison.current_columns),
+        ):
+            path = self.engine.new_file("reduced.parquet")
+            query = reduced_sql(self.comparison, side.table, condition=condition, columns=columns)
+            self.engine.run(_writing(query, path))
+            tables.append(_parquet([path]))
+        previous, current = tables
+        ((pairs,),) = self.engine.run(pairs_sql(self.comparison, previous=previous, current=current))
+        if pairs > _MOST_PAIRS:
+            raise COSInventoryConfigurationError(
+                f"Both reports list keys many times with different values, which makes {pairs:,} pairs to compare.",
+                parameter="previous, current",
+                hint="Take the inventories again, under new ids; or compare what a query returns for each of them.",
+            )
+        return previous, current
+
+    def _may_list_often(self, side: DiffSide) -> bool:
+        rows = self._rows(side)
+        buckets = 1 << max(min(rows // _ROWS_PER_BUCKET, _MOST_BUCKETS).bit_length(), 10)
+        ((most,),) = self.engine.run(most_listings_sql(self.comparison, side.table, buckets=buckets))
+        return bool(most > 4 * rows / buckets + _OFTEN)
 
     def _keys_listed(self, ranges: _Ranges, *, added: int, removed: int) -> int:
         """Return how many different keys, or versions, the current report lists."""

@@ -173,6 +173,48 @@ def counts_sql(comparison: Comparison, difference: str) -> str:
     return f"SELECT {', '.join(counts)} FROM {difference}"
 
 
+def most_listings_sql(comparison: Comparison, table: str, *, buckets: int) -> str:
+    """
+    Return one SELECT of the most rows of a report whose keys, or versions, may be one.
+
+    :param comparison: of the two reports
+    :param table: SQL of the report's table
+    :param buckets: that identities are counted in, by their hashes: a power of two
+    """
+    bucket = f"hash({', '.join(comparison.identity)}) & {buckets - 1}"
+    return f"SELECT coalesce(max(listed), 0) FROM (SELECT count(*) AS listed FROM {table} GROUP BY {bucket})"
+
+
+def reduced_sql(comparison: Comparison, table: str, *, condition: str, columns: Sequence[str]) -> str:
+    """
+    Return one SELECT of a report in which rows of the same key, or version, and the same values are one.
+
+    :param comparison: of the two reports
+    :param table: SQL of the report's table
+    :param condition: SQL over ``Key``, of the rows
+    :param columns: that are read
+    """
+    names = ", ".join(comparison.previous_columns)
+    latest = f", max({_TIME}) AS {_TIME}" if _TIME in columns else ""
+    return f"SELECT {names}{latest} FROM {table} WHERE {condition} GROUP BY {names}"
+
+
+def pairs_sql(comparison: Comparison, *, previous: str, current: str) -> str:
+    """
+    Return one SELECT of the pairs that the keys, or versions, make which both reports list more than once.
+
+    :param comparison: of the two reports
+    :param previous: SQL of the earlier report's table
+    :param current: SQL of the later one's
+    """
+    names = ", ".join(comparison.identity)
+    repeated = f"(SELECT {names}, count(*) AS listed FROM {{}} GROUP BY {names} HAVING count(*) > 1)"
+    return (
+        f"SELECT coalesce(sum(p.listed * c.listed), 0)::HUGEINT FROM {repeated.format(previous)} AS p"
+        f" JOIN {repeated.format(current)} AS c ON {_is_same(comparison)}"
+    )
+
+
 def identities_sql(comparison: Comparison, table: str, *, condition: str = "true") -> str:
     """
     Return one SELECT of how many keys, or versions, a report lists.

@@ -78,14 +78,19 @@ class PartsTable(Relation):
         self._spans = origin.spans
         return origin
 
+    @property
+    def is_in_order(self) -> bool:
+        """Whether the parts say that they list each object, or version, once; False if that is not known."""
+        self._prepare()
+        return self._spans is not None and are_in_order(self._spans)
+
     def list_once(self) -> None:
         """
         Let the table have each object, or version, once: see :class:`Relation`.
 
         Parts say whether their files are in order. Only where they are not, identities are compared.
         """
-        self._prepare()
-        if self.repeated is not None or (self._spans is not None and are_in_order(self._spans)):
+        if self.repeated is not None or self.is_in_order:
             return
         table = parquet_table(self.paths)
         with self.explained():
@@ -127,7 +132,7 @@ class PartsTable(Relation):
         doubled = [path for path, times in Counter(self.paths).items() if times > 1]
         if doubled:
             raise COSInventoryConfigurationError(
-                f"{doubled[0]} is named twice.", parameter="parts", hint="Name each part once."
+                f"{shown(doubled[0])} is named twice.", parameter="parts", hint="Name each part once."
             )
         return {path: self._origin(path) for path in self.paths}
 
@@ -147,7 +152,7 @@ class PartsTable(Relation):
             if source_error := self._source_error():
                 raise source_error from None
             raise COSInventoryConfigurationError(
-                f"{what} cannot be read as Parquet: {shown(error)}",
+                f"{shown(what)} cannot be read as Parquet: {shown(error)}",
                 parameter="parts",
                 hint="Run the task that writes it again.",
             ) from None
@@ -155,13 +160,13 @@ class PartsTable(Relation):
     def _origin(self, path: str) -> PartOrigin:
         if path.endswith(".csv.gz"):
             raise COSInventoryConfigurationError(
-                f"{path} is a data file of a report, not a part that was made of it.",
+                f"{shown(path)} is a data file of a report, not a part that was made of it.",
                 parameter="parts",
                 hint="Pass the report's manifest in place of parts.",
             )
         if _is_missing(path):
             raise COSInventoryConfigurationError(
-                f"There is no file {path}.",
+                f"There is no file {shown(path)}.",
                 parameter="parts",
                 hint="Run the task that writes it again; or write parts to COS, where each worker finds them.",
             )
@@ -172,7 +177,7 @@ class PartsTable(Relation):
         origin = PartOrigin.read(found[0][0]) if len(found) == 1 else None
         if origin is None:
             raise COSInventoryConfigurationError(
-                f"{path} does not say which report it was made of.",
+                f"{shown(path)} does not say which report it was made of.",
                 parameter="parts",
                 hint="Only what COSInventoryToParquetOperator writes is a part of a report. Name each by itself.",
             )
@@ -223,15 +228,16 @@ def _together(origins: Mapping[str, PartOrigin]) -> PartOrigin:
     for path, origin in origins.items():
         if (origin.bucket, origin.manifest_key, origin.checksum) != (first.bucket, first.manifest_key, first.checksum):
             raise COSInventoryConfigurationError(
-                f"{first_path} and {path} are parts of different reports:"
-                f" cos://{first.bucket}/{first.manifest_key} and cos://{origin.bucket}/{origin.manifest_key}.",
+                f"{shown(first_path)} and {shown(path)} are parts of different reports:"
+                f" {shown(f'cos://{first.bucket}/{first.manifest_key}')} and"
+                f" {shown(f'cos://{origin.bucket}/{origin.manifest_key}')}.",
                 parameter="parts",
                 hint="Pass the parts of one report. Two reports are compared with COSInventoryDiffOperator.",
             )
         for file in origin.files:
             if file in files:
                 raise COSInventoryConfigurationError(
-                    f"{files[file]} and {path} both hold the data file {file}.",
+                    f"{shown(files[file])} and {shown(path)} both hold the data file {shown(file)}.",
                     parameter="parts",
                     hint="Pass each part once; where batches were cut anew, throw the old parts away.",
                 )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted, shown
 from airflow_provider_cosinv.inventory.fields import BASE_FIELDS
 from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id
 from airflow_provider_cosinv.inventory.queries.sql_text import identifier
@@ -30,6 +30,7 @@ from airflow_provider_cosinv.inventory.report.layout import (
 )
 from airflow_provider_cosinv.inventory.report.manifest import DataFile, Manifest
 from airflow_provider_cosinv.inventory.report.manifest_reader import parse_manifest
+from airflow_provider_cosinv.inventory.text import check_text
 from airflow_provider_cosinv.table.columns import TableColumn, table_columns
 from airflow_provider_cosinv.table.parquet.read_parquet import parquet_table
 from airflow_provider_cosinv.table.relation import Relation
@@ -63,10 +64,10 @@ class InventoryLocation:
         BucketName.parse(self.bucket, parameter="destination_bucket")
         check_inventory_id(self.inventory_id)
         check_date(self.date)
-        segments = (self.prefix or "").strip("/").split("/")
+        segments = check_text(self.prefix or "", "destination_prefix").strip("/").split("/")
         if self.prefix and ({"", ".", ".."} & set(segments) or "\0" in self.prefix):
             raise COSInventoryConfigurationError(
-                f"{self.prefix!r} is no prefix to write an inventory below.",
+                f"{quoted(self.prefix)} is no prefix to write an inventory below.",
                 parameter="destination_prefix",
                 hint="Write names with one slash between them, such as selections/daily.",
             )
@@ -186,7 +187,7 @@ def _chosen(relation: Relation, report: Manifest, columns: Sequence[str] | None)
     there = table_columns(report.columns)
     if strange := [column.name for column in there if column.name not in relation.columns]:
         raise COSInventoryConfigurationError(
-            f"The table has no column {', '.join(strange)}: it is not that of the report.",
+            f"The table has no column {shown(', '.join(strange))}: it is not that of the report.",
             parameter="manifest",
             hint="Pass the manifest of the report whose table it is.",
         )
@@ -204,9 +205,13 @@ def chosen_columns(report: Manifest, columns: Sequence[str] | None) -> tuple[Tab
     there = table_columns(report.columns)
     if columns is None:
         return there
-    if isinstance(columns, str) or not all(isinstance(name, str) for name in columns):
+    if (
+        isinstance(columns, str)
+        or not isinstance(columns, Iterable)
+        or not all(isinstance(name, str) for name in columns)
+    ):
         raise COSInventoryConfigurationError(
-            f"{columns!r} is no list of columns.",
+            f"{quoted(columns)} is no list of columns.",
             parameter="columns",
             hint='Give a list, such as ["Appid", "Bucket", "Key", "Size"].',
         )
@@ -216,11 +221,13 @@ def chosen_columns(report: Manifest, columns: Sequence[str] | None) -> tuple[Tab
     unknown = [name for name in columns if name.lower() not in known]
     missing = [column.source for column in needed if not wanted & {column.name.lower(), column.source.lower()}]
     if unknown or missing:
-        problem = f"the report has no {', '.join(unknown)}" if unknown else f"{', '.join(missing)} must be among them"
+        problem = (
+            f"the report has no {shown(', '.join(unknown))}" if unknown else f"{', '.join(missing)} must be among them"
+        )
         raise COSInventoryConfigurationError(
             f"These columns make no inventory: {problem}.",
             parameter="columns",
-            hint=f"The report has {', '.join(report.columns)}.",
+            hint=f"The report has {shown(', '.join(report.columns))}.",
         )
     return tuple(column for column in there if wanted & {column.name.lower(), column.source.lower()})
 
