@@ -118,18 +118,22 @@ def test_nothing_reads_a_private_attribute_of_the_sdk():
                 assert node.value.id == "self", f"{path}:{node.lineno}"
 
 
-def modules_loaded_by(statement):
-    # What Airflow itself has loaded does not count: DAG files cannot avoid it.
+def modules_loaded_by(statement: str) -> set[str]:
+    """The modules that a statement loads beside those of Airflow itself, which a DAG file cannot avoid."""
     script = (
         "import sys, airflow.sdk, airflow.configuration\n"
-        "from airflow.sdk import BaseHook, BaseOperator, BaseSensorOperator, Asset\n"
+        "from airflow.sdk import DAG, Asset, BaseHook, BaseOperator, BaseSensorOperator\n"
         "before = set(sys.modules)\n"
         f"{statement}\n"
-        "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
+        "print(*sorted(set(sys.modules) - before))"
     )
     return set(
         subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
     )
+
+
+def packages_loaded_by(statement: str) -> set[str]:
+    return {name.split(".")[0] for name in modules_loaded_by(statement)}
 
 
 PARSED = [
@@ -152,10 +156,28 @@ PARSED = [
 
 
 def test_parsing_a_dag_file_loads_no_heavy_module():
-    if modules_loaded_by(f"import {', '.join(f'{NAME}.{module}' for module in PARSED)}") & HEAVY:
+    if packages_loaded_by(f"import {', '.join(f'{NAME}.{module}' for module in PARSED)}") & HEAVY:
         # A process takes seconds: only now one for each.
-        heavy = {module: modules_loaded_by(f"import {NAME}.{module}") & HEAVY for module in PARSED}
+        heavy = {module: packages_loaded_by(f"import {NAME}.{module}") & HEAVY for module in PARSED}
         pytest.fail(f"{ {module: names for module, names in heavy.items() if names} }")
+
+
+def test_a_dag_that_submits_and_waits_loads_at_most_forty_modules():
+    loaded = modules_loaded_by(
+        f"from {NAME}.operators.cos_inventory import COSInventoryOperator\n"
+        f"from {NAME}.sensors.cos_inventory import COSInventorySensor\n"
+        "with DAG('inventory'):\n"
+        "    submit = COSInventoryOperator(task_id='submit', bucket='examplebucket-1250000000',"
+        " destination_bucket='inventorybucket-1250000000', prefix='logs/', optional_fields=['Size'])\n"
+        "    COSInventorySensor(task_id='wait', job=submit.output)"
+    )
+    ours = {name for name in loaded if name.startswith(f"{NAME}.")}
+    assert f"{NAME}.operators.cos_inventory" in ours
+    assert len(ours) <= 40, sorted(ours)
+
+
+def test_the_triggerers_client_loads_neither_the_sdk_nor_requests():
+    assert not packages_loaded_by(f"import {NAME}.cos.async_client") & {"qcloud_cos", "requests"}
 
 
 def test_the_provider_info_imports_nothing_outside_the_standard_library():

@@ -28,9 +28,9 @@ from airflow_provider_cosinv.sensors.cos_inventory import COSInventorySensor
 from airflow_provider_cosinv.table.columns import table_columns
 from tests.conftest import DESTINATION, SOURCE
 from tests.docs.blocks import SNIPPETS, runs
-from tests.inventory.tables import opened
 from tests.support.reports import take_report
 from tests.support.tasks import make_context, run_task
+from tests.table.tables import opened
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = (ROOT / "docs" / "tables.md").read_text()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
-from airflow_provider_cosinv.hooks.failure import failing_fast
+from airflow_provider_cosinv.hooks.airflow_errors import failing_fast
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -13,11 +13,11 @@ from urllib.parse import quote, urlencode
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
 
-from airflow_provider_cosinv.processing.datasets import Dataset
-
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import TaskInstanceKey
+
+    from airflow_provider_cosinv.processing.datasets import Dataset
 
 _CONSOLE = "https://console.cloud.tencent.com/cos/bucket"
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
-from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.hooks.templates import plain
 from airflow_provider_cosinv.inventory.configuration import (
     Destination,
@@ -20,6 +19,9 @@ from airflow_provider_cosinv.inventory.configuration import (
 )
 from airflow_provider_cosinv.inventory.fields import STANDARD_FIELDS
 from airflow_provider_cosinv.inventory.names import BucketName
+
+if TYPE_CHECKING:
+    from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 
 #: The template fields that :class:`InventoryParameters` are.
 INVENTORY_FIELDS = (

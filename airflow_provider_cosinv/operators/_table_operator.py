@@ -15,9 +15,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryCorruptReportError,
     COSInventoryError,
 )
-from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException, failing_fast
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.hooks.lineage import openlineage
 from airflow_provider_cosinv.hooks.templates import TextFields, plain
 from airflow_provider_cosinv.links.cos import COSResultLink

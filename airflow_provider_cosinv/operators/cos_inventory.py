@@ -11,34 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
 
-from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError, quoted
-from airflow_provider_cosinv.hooks.airflow_errors import TaskDeferralTimeout
-from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.failure import failing_fast
-from airflow_provider_cosinv.hooks.lineage import openlineage
+from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, quoted
+from airflow_provider_cosinv.hooks.airflow_errors import TaskDeferralTimeout, failing_fast
 from airflow_provider_cosinv.hooks.templates import TextFields
-from airflow_provider_cosinv.inventory.identity import TaskIdentity
-from airflow_provider_cosinv.inventory.job import InventoryJob
-from airflow_provider_cosinv.inventory.report.manifest import Manifest
 from airflow_provider_cosinv.links.cos import COSReportLink, COSSourceBucketLink
 from airflow_provider_cosinv.operators._inventory_parameters import INVENTORY_FIELDS, build_configuration, seconds
-from airflow_provider_cosinv.operators._submission import Submission
-from airflow_provider_cosinv.operators._submission_state import NoStateStore, StateStore
-from airflow_provider_cosinv.processing.datasets import Dataset
-from airflow_provider_cosinv.waiting.interval import interval_at
-from airflow_provider_cosinv.waiting.outcome import (
-    TRIGGERER_MARGIN,
-    announce,
-    look_once,
-    manifest_of,
-    no_answer,
-    not_in_time,
-)
-from airflow_provider_cosinv.waiting.progress import StateLog
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
+
+    from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+    from airflow_provider_cosinv.inventory.job import InventoryJob
+    from airflow_provider_cosinv.inventory.report.manifest import Manifest
+    from airflow_provider_cosinv.operators._submission import Submission
+    from airflow_provider_cosinv.operators._submission_state import StateStore
+    from airflow_provider_cosinv.waiting.deferral import Wait
 
 _A_DAY = 24 * 60 * 60
 _TO_BE_DERIVED = "derived"
@@ -120,7 +108,7 @@ class COSInventoryOperator(TextFields):
         inventory_id: str | None = None,
         on_duplicate: str = "fail",
         preflight: bool = True,
-        cos_conn_id: str = COSInventoryHook.default_conn_name,
+        cos_conn_id: str = "cos_default",
         region: str | None = None,
         durable: bool = True,
         wait_for_completion: bool = False,
@@ -157,6 +145,8 @@ class COSInventoryOperator(TextFields):
     @cached_property
     def hook(self) -> COSInventoryHook:
         """The hook, in the region of the buckets."""
+        from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+
         return COSInventoryHook(cos_conn_id=self.cos_conn_id, region=self.region)
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -176,9 +166,9 @@ class COSInventoryOperator(TextFields):
                 # The wait may take hours; who looks for the JobId meanwhile shall find it.
                 context["ti"].xcom_push(key="job_id", value=job.job_id)
             if not self.deferrable:
-                return self._wait(context, job)
-            states = self._states(job, begun=time.time())
-            return self._look_or_defer(context, job, time.time() + self._time_to_wait(), states)
+                return self._wait_here(context, job)
+            now = time.time()
+            return self._poll_or_defer(context, job, self._wait(job, begun=now), now + self._time_to_wait())
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """
@@ -187,14 +177,15 @@ class COSInventoryOperator(TextFields):
         :param event: the trigger's
         :returns: as :meth:`execute`
         """
+        from airflow_provider_cosinv.inventory.job import InventoryJob
+
         with failing_fast():
             job = self._submitted = InventoryJob.from_dict(event["job"])
-            states = self._states(job, begun=event["deadline"] - self._time_to_wait())
-            try:
-                return self._result(context, job, manifest_of(event, self.hook, states.search), states)
-            except COSInventoryTransientError as error:
-                states.failed(error)
-            return self._look_or_defer(context, job, event["deadline"], states)
+            wait = self._wait(job, begun=event["deadline"] - self._time_to_wait())
+            manifest = wait.manifest_of(event)
+            if manifest is not None:
+                return self._result(context, job, manifest, wait)
+            return self._poll_or_defer(context, job, wait, event["deadline"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral, also where the triggerer did not answer."""
@@ -202,18 +193,26 @@ class COSInventoryOperator(TextFields):
             try:
                 return super().resume_execution(next_method, next_kwargs, context)
             except TaskDeferralTimeout as error:
-                # Nobody has looked for a while.
-                found = self._last_look(context)
+                # Nobody has polled for a while.
+                found = self._last_poll(context)
                 if found is not None:
                     return found
+                from airflow_provider_cosinv.waiting.outcome import no_answer
+
                 raise no_answer(self._time_to_wait()) from error
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Return what OpenLineage shows of the task: the source bucket is read."""
+        from airflow_provider_cosinv.hooks.lineage import openlineage
+        from airflow_provider_cosinv.processing.datasets import Dataset
+
         return openlineage(inputs=[Dataset(self.bucket)], outputs=[])
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002  the signature
         """Return the same, with the report that the inventory goes to."""
+        from airflow_provider_cosinv.hooks.lineage import openlineage
+        from airflow_provider_cosinv.processing.datasets import Dataset
+
         job = self._submitted
         report = [Dataset(job.destination_bucket, job.report_prefix)] if job else []
         return openlineage(inputs=[Dataset(self.bucket)], outputs=report)
@@ -223,11 +222,17 @@ class COSInventoryOperator(TextFields):
         self._submitted = job
         if not self.do_xcom_push:
             return
+        from airflow_provider_cosinv.processing.datasets import Dataset
+
         report = Dataset(job.destination_bucket, job.report_prefix)
         COSReportLink().store(context, dataset=report, region=job.region)
         COSSourceBucketLink().store(context, dataset=Dataset(job.bucket), region=job.region)
 
     def _submission(self, context: Context) -> Submission:
+        from airflow_provider_cosinv.inventory.identity import TaskIdentity
+        from airflow_provider_cosinv.operators._submission import Submission
+        from airflow_provider_cosinv.operators._submission_state import NoStateStore
+
         # Before anything is submitted, and billed.
         seconds(self.poll_interval, "poll_interval")
         seconds(self.timeout, "timeout")
@@ -259,67 +264,73 @@ class COSInventoryOperator(TextFields):
             log=self.log,
         )
 
-    def _wait(self, context: Context, job: InventoryJob) -> dict[str, Any]:
-        states = self._states(job, begun=time.time())
-        interval, timeout = seconds(self.poll_interval, "poll_interval"), seconds(self.timeout, "timeout")
+    def _wait_here(self, context: Context, job: InventoryJob) -> dict[str, Any]:
+        from airflow_provider_cosinv.waiting.interval import interval_at
+
+        wait = self._wait(job, begun=time.time())
+        timeout = seconds(self.timeout, "timeout")
         deadline = time.monotonic() + timeout
         while True:
-            manifest = look_once(self.hook, states, poll_interval=interval)
+            manifest = wait.poll()
             if manifest is not None:
-                return self._result(context, job, manifest, states)
-            rest = deadline - time.monotonic()
-            if rest <= 0:
-                raise not_in_time(states.search, timeout=timeout, last=states.last)
-            time.sleep(min(interval_at(timeout - rest, floor=interval), rest))
+                return self._result(context, job, manifest, wait)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise wait.not_in_time(timeout)
+            time.sleep(min(interval_at(timeout - left, floor=wait.poll_interval), left))
 
-    def _last_look(self, context: Context) -> dict[str, Any] | None:
+    def _last_poll(self, context: Context) -> dict[str, Any] | None:
+        from airflow_provider_cosinv.inventory.job import InventoryJob
+        from airflow_provider_cosinv.waiting.outcome import TRIGGERER_MARGIN
+
         ti = context["ti"]
         kept = ti.xcom_pull(task_ids=ti.task_id, key=_JOB_KEY, map_indexes=ti.map_index)
         if not kept:
             return None
         job = self._submitted = InventoryJob.from_dict(kept)
-        waited = self._time_to_wait() + TRIGGERER_MARGIN.total_seconds()
-        states = self._states(job, begun=time.time() - waited)
-        manifest = look_once(self.hook, states, poll_interval=seconds(self.poll_interval, "poll_interval"))
-        return None if manifest is None else self._result(context, job, manifest, states)
+        wait = self._wait(job, begun=time.time() - self._time_to_wait() - TRIGGERER_MARGIN.total_seconds())
+        manifest = wait.poll()
+        return None if manifest is None else self._result(context, job, manifest, wait)
 
     def _time_to_wait(self) -> float:
         # Airflow keeps execution_timeout on a worker only.
         timeout = seconds(self.timeout, "timeout")
         return min(timeout, self.execution_timeout.total_seconds()) if self.execution_timeout else timeout
 
-    def _states(self, job: InventoryJob, *, begun: float) -> StateLog:
-        return StateLog(search=job.search(), log=self.log, begun=begun)
+    def _wait(self, job: InventoryJob, *, begun: float) -> Wait:
+        from airflow_provider_cosinv.waiting.deferral import Wait
+        from airflow_provider_cosinv.waiting.progress import StateLog
 
-    def _look_or_defer(self, context: Context, job: InventoryJob, deadline: float, states: StateLog) -> dict[str, Any]:
-        from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
-
-        search = states.search
-        interval = seconds(self.poll_interval, "poll_interval")
-        manifest = look_once(self.hook, states, poll_interval=interval)
-        if manifest is not None:
-            return self._result(context, job, manifest, states)
-        if time.time() >= deadline:
-            # Else the wait could go to and fro for ever: the triggerer sees the report, the worker cannot read it.
-            raise not_in_time(search, timeout=self._time_to_wait(), last=states.last)
-        if self.do_xcom_push:
-            context["ti"].xcom_push(key=_JOB_KEY, value=job.as_dict())
-        self.defer(
-            trigger=COSInventoryTrigger(
-                search=search.as_dict(),
-                cos_conn_id=self.cos_conn_id,
-                poke_interval=interval,
-                deadline=deadline,
-                timeout=self._time_to_wait(),
-                job=job.as_dict(),
-                last_seen=states.last,
-            ),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGERER_MARGIN,
+        return Wait(
+            hook=self.hook,
+            states=StateLog(search=job.search(), log=self.log, begun=begun),
+            poll_interval=seconds(self.poll_interval, "poll_interval"),
+            timeout=self._time_to_wait(),
         )
 
-    def _result(self, context: Context, job: InventoryJob, manifest: Manifest, states: StateLog) -> dict[str, Any]:
-        states.ready(manifest)
+    def _poll_or_defer(self, context: Context, job: InventoryJob, wait: Wait, deadline: float) -> dict[str, Any]:
+        from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
+
+        manifest = wait.poll()
+        if manifest is not None:
+            return self._result(context, job, manifest, wait)
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key=_JOB_KEY, value=job.as_dict())
+        trigger = COSInventoryTrigger(
+            search=wait.states.search.as_dict(),
+            cos_conn_id=self.cos_conn_id,
+            poke_interval=wait.poll_interval,
+            deadline=deadline,
+            timeout=wait.timeout,
+            job=job.as_dict(),
+            last_seen=wait.states.last,
+        )
+        wait.defer(self, trigger, deadline=deadline)
+
+    def _result(self, context: Context, job: InventoryJob, manifest: Manifest, wait: Wait) -> dict[str, Any]:
+        from airflow_provider_cosinv.assets.events import announce
+
+        wait.states.ready(manifest)
         announce(manifest, self.outlets, context, job_id=job.job_id)
         return {**job.as_dict(), "manifest": manifest.as_dict()}
 

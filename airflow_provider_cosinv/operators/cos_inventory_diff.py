@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.operators._table_operator import TableOperator, rendered
 from airflow_provider_cosinv.processing.diff import source_of
 from airflow_provider_cosinv.processing.source import PartsSource, ReportSource
@@ -58,7 +57,7 @@ class COSInventoryDiffOperator(TableOperator):
         memory_limit: str = "400MB",
         threads: int | None = None,
         temp_directory: str | None = None,
-        cos_conn_id: str = COSInventoryHook.default_conn_name,
+        cos_conn_id: str = "cos_default",
         region: str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,

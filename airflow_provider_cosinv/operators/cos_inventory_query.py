@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.operators._table_operator import TableOperator, rendered
 from airflow_provider_cosinv.processing.source import PartsSource, ReportSource, one_source
 from airflow_provider_cosinv.table.engine import check_access
@@ -88,7 +87,7 @@ class COSInventoryQueryOperator(TableOperator):
         memory_limit: str = "400MB",
         threads: int | None = None,
         temp_directory: str | None = None,
-        cos_conn_id: str = COSInventoryHook.default_conn_name,
+        cos_conn_id: str = "cos_default",
         region: str | None = None,
         **kwargs: Any,
     ) -> None:

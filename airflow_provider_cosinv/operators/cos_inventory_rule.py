@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cosinv.exceptions import shown
+from airflow_provider_cosinv.hooks.airflow_errors import failing_fast
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.hooks.templates import TextFields
 from airflow_provider_cosinv.inventory.configuration import Schedule
 from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id
@@ -83,7 +83,7 @@ class COSInventoryRuleOperator(TextFields):
         encryption: str | None = None,
         account_id: str | None = None,
         preflight: bool = True,
-        cos_conn_id: str = COSInventoryHook.default_conn_name,
+        cos_conn_id: str = "cos_default",
         region: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -166,7 +166,7 @@ class COSInventoryDeleteRuleOperator(TextFields):
         *,
         bucket: str,
         inventory_id: str,
-        cos_conn_id: str = COSInventoryHook.default_conn_name,
+        cos_conn_id: str = "cos_default",
         region: str | None = None,
         **kwargs: Any,
     ) -> None:

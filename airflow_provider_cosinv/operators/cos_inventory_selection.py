@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+from airflow_provider_cosinv.assets.events import announce
 from airflow_provider_cosinv.inventory.report.manifest import Manifest
 from airflow_provider_cosinv.operators._table_operator import TableOperator, rendered
 from airflow_provider_cosinv.processing.datasets import Dataset
 from airflow_provider_cosinv.processing.source import PartsSource, ReportSource, one_source
 from airflow_provider_cosinv.table.engine import check_access
-from airflow_provider_cosinv.waiting.outcome import announce
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -89,7 +88,7 @@ class COSInventorySelectionOperator(TableOperator):
         memory_limit: str = "400MB",
         threads: int | None = None,
         temp_directory: str | None = None,
-        cos_conn_id: str = COSInventoryHook.default_conn_name,
+        cos_conn_id: str = "cos_default",
         region: str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,

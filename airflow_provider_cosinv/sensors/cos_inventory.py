@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryConfigurationError,
     COSInventoryError,
     COSInventoryTimeoutError,
-    COSInventoryTransientError,
     quoted,
 )
 from airflow_provider_cosinv.hooks.airflow_errors import (
@@ -26,31 +24,21 @@ from airflow_provider_cosinv.hooks.airflow_errors import (
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferralTimeout,
+    failing_fast,
 )
-from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.failure import failing_fast
-from airflow_provider_cosinv.hooks.lineage import openlineage
 from airflow_provider_cosinv.hooks.templates import TextFields
-from airflow_provider_cosinv.inventory.job import InventoryJob
-from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id, check_region
-from airflow_provider_cosinv.inventory.report.layout import check_date, report_dates, report_prefixes
-from airflow_provider_cosinv.inventory.report.manifest import Manifest
-from airflow_provider_cosinv.inventory.report.search import ReportSearch
 from airflow_provider_cosinv.links.cos import COSReportLink, COSSourceBucketLink
-from airflow_provider_cosinv.processing.datasets import Dataset
-from airflow_provider_cosinv.waiting.outcome import (
-    TRIGGERER_MARGIN,
-    announce,
-    look_once,
-    manifest_of,
-    no_answer,
-    not_in_time,
-)
-from airflow_provider_cosinv.waiting.progress import StateLog
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context, XComArg
+
+    from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+    from airflow_provider_cosinv.inventory.job import InventoryJob
+    from airflow_provider_cosinv.inventory.report.manifest import Manifest
+    from airflow_provider_cosinv.inventory.report.search import ReportSearch
+    from airflow_provider_cosinv.processing.datasets import Dataset
+    from airflow_provider_cosinv.waiting.deferral import Wait
 
 
 class COSInventorySensorTimeout(COSInventoryTimeoutError, AirflowSensorTimeout):  # noqa: N818  as Airflow's own
@@ -110,7 +98,7 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
         destination_bucket: str | None = None,
         destination_prefix: str | None = None,
         date: str | None = None,
-        cos_conn_id: str = COSInventoryHook.default_conn_name,
+        cos_conn_id: str = "cos_default",
         region: str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         multiple_outputs: bool = True,
@@ -130,6 +118,8 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
     @cached_property
     def hook(self) -> COSInventoryHook:
         """The hook, in the region of the report."""
+        from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
+
         region = self._job.region if self._job else self.region
         return COSInventoryHook(cos_conn_id=self.cos_conn_id, region=region)
 
@@ -145,6 +135,8 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
                 parameter="job",
                 hint="Pass submit.output, or {{ ti.xcom_pull(task_ids='submit') | tojson }} in a template.",
             ) from None
+        from airflow_provider_cosinv.inventory.job import InventoryJob
+
         return InventoryJob.from_dict(data)
 
     def execute(self, context: Context) -> Any:
@@ -165,7 +157,7 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
             self._begin(context)  # a wrong parameter is known before the first look
             self._show(context)
             if self.deferrable:
-                return self._look_or_defer(context, time.time() + self.timeout)
+                return self._poll_or_defer(context, time.time() + self.timeout)
             try:
                 return super().execute(context)
             except AirflowSensorTimeout as error:
@@ -179,10 +171,11 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
                 raise
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
-        states = self._states(context)
+        """Poll once."""
+        wait = self._wait(context)
+        states = wait.states
         before = states.last
-        manifest = look_once(self.hook, states, poll_interval=self.poke_interval)
+        manifest = wait.poll()
         if manifest is None:
             if self.reschedule and states.last != before:
                 states.remember(context)
@@ -196,12 +189,10 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
         :param event: the trigger's
         :returns: the manifest, :meth:`Manifest.as_dict`
         """
-        states = self._states(context, begun=event["deadline"] - self.timeout)
-        try:
-            return self._result(context, manifest_of(event, self.hook, states.search))
-        except COSInventoryTransientError as error:
-            states.failed(error)
-        return self._look_or_defer(context, event["deadline"])
+        manifest = self._wait(context, begun=event["deadline"] - self.timeout).manifest_of(event)
+        if manifest is not None:
+            return self._result(context, manifest)
+        return self._poll_or_defer(context, event["deadline"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
@@ -213,8 +204,10 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
             try:
                 return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
             except TaskDeferralTimeout as error:
-                # Nobody has looked for a while.
-                self._states(context, begun=time.time() - self.timeout - TRIGGERER_MARGIN.total_seconds())
+                from airflow_provider_cosinv.waiting.outcome import TRIGGERER_MARGIN, no_answer
+
+                # Nobody has polled for a while.
+                self._wait(context, begun=time.time() - self.timeout - TRIGGERER_MARGIN.total_seconds())
                 found = self.poke(context)
                 if found.xcom_value is not None:
                     return found.xcom_value
@@ -240,78 +233,96 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
                 raise AirflowSkipException(str(error)) from error
             raise
 
-    def _look_or_defer(self, context: Context, deadline: float) -> dict[str, Any]:
+    def _poll_or_defer(self, context: Context, deadline: float) -> dict[str, Any]:
         from airflow_provider_cosinv.triggers.cos_inventory import COSInventoryTrigger
 
         found = self.poke(context)
         if found.xcom_value is not None:
             return dict(found.xcom_value)
-        if time.time() >= deadline:
-            # Else the wait could go to and fro for ever: the triggerer sees the report, the worker cannot read it.
-            raise self._timed_out(context)
-        self.defer(
-            trigger=COSInventoryTrigger(
-                search=self._search(context).as_dict(),
-                cos_conn_id=self.cos_conn_id,
-                poke_interval=self.poke_interval,
-                deadline=deadline,
-                timeout=self.timeout,
-                max_poke_interval=self.max_wait.total_seconds() if self.max_wait is not None else None,
-                last_seen=self._states(context).last,
-            ),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=max(deadline - time.time(), 0)) + TRIGGERER_MARGIN,
+        wait = self._wait(context)
+        trigger = COSInventoryTrigger(
+            search=wait.states.search.as_dict(),
+            cos_conn_id=self.cos_conn_id,
+            poke_interval=self.poke_interval,
+            deadline=deadline,
+            timeout=self.timeout,
+            max_poke_interval=self.max_wait.total_seconds() if self.max_wait is not None else None,
+            last_seen=wait.states.last,
         )
+        wait.defer(self, trigger, deadline=deadline)
 
     def _result(self, context: Context, manifest: Manifest) -> dict[str, Any]:
-        self._states(context).ready(manifest)
+        from airflow_provider_cosinv.assets.events import announce
+
+        self._wait(context).states.ready(manifest)
         self._manifest = manifest
         announce(manifest, self.outlets, context, job_id=self._job.job_id if self._job else None)
         return manifest.as_dict()
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Return what OpenLineage shows of the task: the bucket whose inventory is waited for."""
+        from airflow_provider_cosinv.hooks.lineage import openlineage
+
         return openlineage(inputs=self._listed(), outputs=[])
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002  the signature
         """Return the same, with the report."""
+        from airflow_provider_cosinv.hooks.lineage import openlineage
+        from airflow_provider_cosinv.processing.datasets import Dataset
+
         report = [Dataset.of_report(self._manifest)] if self._manifest else []
         return openlineage(inputs=self._listed(), outputs=report)
 
     def _listed(self) -> list[Dataset]:
+        from airflow_provider_cosinv.processing.datasets import Dataset
+
         if self._manifest:
             return [Dataset(self._manifest.source_bucket)]
         return [Dataset(self.bucket)] if self.bucket else []
 
     def _show(self, context: Context) -> None:
         """Link to where the report will be, and to the bucket that is listed."""
-        search = self._states(context).search
+        search = self._wait(context).states.search
         if not self.do_xcom_push:
             return
+        from airflow_provider_cosinv.processing.datasets import Dataset
+
         listed = self._job.bucket if self._job else self.bucket
         COSReportLink().store(context, dataset=Dataset(search.bucket, search.prefixes[0]), region=search.region)
         COSSourceBucketLink().store(context, dataset=Dataset(listed), region=search.region)
 
     def _timed_out(self, context: Context) -> COSInventorySensorTimeout:
-        states = self._states(context)
-        return _sensor_timeout(not_in_time(states.search, timeout=self.timeout, last=states.last))
+        return _sensor_timeout(self._wait(context).not_in_time())
 
     def _begin(self, context: Context) -> None:
         first = context["ti"].get_first_reschedule_date(context) if self.reschedule and not self.deferrable else None
-        states = self._states(context, begun=first.timestamp() if first else None)
+        wait = self._wait(context, begun=first.timestamp() if first else None)
         if first:
-            states.recall(context)
+            wait.states.recall(context)
         else:
             # One that nobody has made is told at once; later, one that cannot be read is part of the wait.
             self.hook.get_conn()
 
-    def _states(self, context: Context, *, begun: float | None = None) -> StateLog:
-        if self._state_log is None:
-            begun = time.time() if begun is None else begun
-            self._state_log = StateLog(search=self._search(context), log=self.log, begun=begun)
-        return self._state_log
+    _waiting: Wait | None = None
 
-    _state_log: StateLog | None = None
+    def _wait(self, context: Context, *, begun: float | None = None) -> Wait:
+        """
+        Return the wait of this process.
+
+        :param begun: Unix time, in seconds, at which the wait began; default: now
+        """
+        if self._waiting is None:
+            from airflow_provider_cosinv.waiting.deferral import Wait
+            from airflow_provider_cosinv.waiting.progress import StateLog
+
+            begun = time.time() if begun is None else begun
+            self._waiting = Wait(
+                hook=self.hook,
+                states=StateLog(search=self._search(context), log=self.log, begun=begun),
+                poll_interval=self.poke_interval,
+                timeout=self.timeout,
+            )
+        return self._waiting
 
     def _search(self, context: Context) -> ReportSearch:
         if self._job:
@@ -323,6 +334,10 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
                 parameter="job",
                 hint="Give job=submit.output, or bucket and inventory_id.",
             )
+        from airflow_provider_cosinv.inventory.names import BucketName, check_inventory_id, check_region
+        from airflow_provider_cosinv.inventory.report.layout import check_date, report_prefixes
+        from airflow_provider_cosinv.inventory.report.search import ReportSearch
+
         BucketName.parse(self.bucket)
         destination = str(BucketName.parse(self.destination_bucket or self.bucket, parameter="destination_bucket"))
         return ReportSearch(
@@ -354,6 +369,8 @@ def _sensor_timeout(error: COSInventoryTimeoutError) -> COSInventorySensorTimeou
 
 
 def _dates_of_run(context: Context) -> tuple[str, ...]:
+    from airflow_provider_cosinv.inventory.report.layout import report_dates
+
     # The same on every retry, reschedule and resumption.
     due = context["dag_run"].run_after
     return report_dates(due, due)

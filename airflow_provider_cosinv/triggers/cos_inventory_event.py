@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from airflow_provider_cosinv.assets.events import about_report
 from airflow_provider_cosinv.cos.reports import is_unreadable
 from airflow_provider_cosinv.exceptions import (
     COSInventoryCorruptReportError,
@@ -29,7 +30,7 @@ from airflow_provider_cosinv.inventory.report.watermark import REMEMBERED, Water
 from airflow_provider_cosinv.processing.logger import warn
 from airflow_provider_cosinv.triggers.cos_inventory import connection_settings, describe_bug, fetch_pieces, import_aio
 from airflow_provider_cosinv.triggers.watermark_variable import WatermarkVariable
-from airflow_provider_cosinv.waiting.outcome import GRACE_POLLS, about_report
+from airflow_provider_cosinv.waiting.outcome import GRACE_POLLS
 from airflow_provider_cosinv.waiting.progress import describe_manifest
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from airflow_provider_cosinv.cos.credentials.keys import Credentials
 from airflow_provider_cosinv.cos.protocol.retry import RetryPolicy
 from airflow_provider_cosinv.cos.settings import ClientSettings
 from airflow_provider_cosinv.inventory.configuration import Destination, InventoryConfiguration
-
-from .scripted_server import ScriptedServer
+from tests.cos.scripted_server import ScriptedServer
 
 BUCKET = "examplebucket-1250000000"
 HOST = "examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com"

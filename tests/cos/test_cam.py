@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_cosinv.cos.credentials.cam import issue
+from airflow_provider_cosinv.cos.credentials import cam
 from airflow_provider_cosinv.cos.credentials.keys import Credentials
 from airflow_provider_cosinv.cos.credentials.provider import CredentialSource, Issued
 from airflow_provider_cosinv.exceptions import (
@@ -20,11 +20,10 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTransientError,
 )
-from tests.cos.test_network import certificate  # noqa: F401  a fixture
+from tests.cos.scripted_server import Reply, ScriptedServer
+from tests.cos.test_network_errors import certificate  # noqa: F401  a fixture
 from tests.support.cloud import CALLER, EXTERNAL_ID, ROLE_ARN, Answer, Cloud
 from tests.support.cloud import ROLE as PLAYED_ROLE
-
-from .scripted_server import Reply, ScriptedServer
 
 # The library's, on Python 3.12 and later.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
@@ -32,6 +31,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimesta
 ROLE = CredentialSource(
     kind="assume_role", role_arn=ROLE_ARN, external_id=EXTERNAL_ID, caller=Credentials(*CALLER), timeout=5
 )
+
+
+def issue(source):
+    caller = source.caller if isinstance(source.caller, Credentials) else None
+    return cam.issue(source, caller=caller)
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTransientError,
 )
-
-from .conftest import BUCKET
-from .scripted_server import RESET, Reply, error_reply
+from tests.cos.conftest import BUCKET
+from tests.cos.scripted_server import RESET, Reply, error_reply
 
 BODY = random.Random(7).randbytes(100_000)
 KEY = "inv/data.csv.gz"
@@ -96,8 +95,7 @@ def test_a_download_that_does_not_get_on_ends_in_an_error_and_not_in_a_short_obj
 
 def test_a_hanging_download_goes_on_after_the_time_out(server, impatient):
     from airflow_provider_cosinv.cos.client import COSClient
-
-    from .conftest import QUICK
+    from tests.cos.conftest import QUICK
 
     store = Store(50_000)
     server.answer(store, Reply(delay=0.4), store)

@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from airflow_provider_cosinv.cos.client import COSClient
 from airflow_provider_cosinv.cos.protocol.responses import Answer, object_info, read_http_date, received_headers
 from airflow_provider_cosinv.exceptions import COSInventoryError
-
-from .conftest import BUCKET, QUICK, AsyncHalf, SyncHalf
-from .scripted_server import Reply
+from tests.cos.conftest import BUCKET, QUICK, AsyncHalf, SyncHalf
+from tests.cos.scripted_server import Reply
 
 HEADERS = ["x-cos-request-id", "x-cos-trace-id", "ETag", "Date", "Last-Modified", "Location", "x-cos-bucket-region"]
 

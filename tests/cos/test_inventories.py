@@ -16,9 +16,8 @@ from airflow_provider_cosinv.exceptions import (
 )
 from airflow_provider_cosinv.inventory.configuration import InventoryConfiguration, Schedule
 from airflow_provider_cosinv.inventory.configuration_xml import put_body, read_configuration
-
-from .conftest import BUCKET
-from .scripted_server import Reply, error_reply
+from tests.cos.conftest import BUCKET
+from tests.cos.scripted_server import Reply, error_reply
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ import pytest
 
 from airflow_provider_cosinv.cos.client import COSClient
 from airflow_provider_cosinv.exceptions import COSInventoryError, COSInventoryTransientError
-
-from .conftest import BUCKET, QUICK
-from .scripted_server import RESET, Reply, ScriptedServer, error_reply
-from .test_network import certificate, nobody  # noqa: F401  fixtures
+from tests.cos.conftest import BUCKET, QUICK
+from tests.cos.scripted_server import RESET, Reply, ScriptedServer, error_reply
+from tests.cos.test_network_errors import certificate, nobody  # noqa: F401  fixtures
 
 ACCEPTED = Reply(body=b"<PostInventoryResult><JobId>j</JobId></PostInventoryResult>")
 SLOW_DOWN = error_reply(503, "SlowDown")

@@ -21,9 +21,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTransientError,
 )
-
-from .conftest import BUCKET, QUICK
-from .scripted_server import Reply, error_reply
+from tests.cos.conftest import BUCKET, QUICK
+from tests.cos.scripted_server import Reply, error_reply
 
 
 def page_of(*keys, prefixes=(), marker=None, encoded=True, truncated=None, size="3"):

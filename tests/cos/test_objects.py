@@ -20,9 +20,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTransientError,
 )
-
-from .conftest import BUCKET, HOST, SECRET_ID, SECRET_KEY, TOKEN
-from .scripted_server import RESET, Reply
+from tests.cos.conftest import BUCKET, HOST, SECRET_ID, SECRET_KEY, TOKEN
+from tests.cos.scripted_server import RESET, Reply
 
 SERVER_TIME = datetime(2018, 8, 28, 2, 53, 38, tzinfo=timezone.utc)
 HEADERS = {"ETag": '"abc-2"', "Last-Modified": "Fri, 24 May 2019 10:56:40 GMT"}
@@ -151,7 +150,7 @@ def test_an_empty_object_is_uploaded_with_a_length(client, server, body):
 
 
 def test_a_digest_is_that_of_the_bytes_as_stored(server, settings):
-    from .conftest import AsyncHalf
+    from tests.cos.conftest import AsyncHalf
 
     stored = gzip.compress(b"a" * 1_000_000)
     server.answer(Reply(body=stored, cut_after=100), Reply(body=stored, headers={"Content-Encoding": "gzip"}))
@@ -161,7 +160,7 @@ def test_a_digest_is_that_of_the_bytes_as_stored(server, settings):
 
 
 def test_a_digest_stops_at_the_size_that_was_allowed(server, settings):
-    from .conftest import AsyncHalf
+    from tests.cos.conftest import AsyncHalf
 
     server.answer(Reply(body=b"x" * 1024 * 1024, repeat=100, announce=False))
     with pytest.raises(COSInventoryRequestError, match="longer than the 2000000 bytes"):

@@ -18,9 +18,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryThrottledError,
     COSInventoryTransientError,
 )
-
-from .conftest import BUCKET
-from .scripted_server import RESET, Reply, error_reply
+from tests.cos.conftest import BUCKET
+from tests.cos.scripted_server import RESET, Reply, error_reply
 
 BODY = random.Random(8).randbytes(1_000_000)
 KEY = "parts/one.parquet"

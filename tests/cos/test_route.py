@@ -24,10 +24,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from airflow_provider_cosinv.cos.network.proxies import is_excepted, proxy_for, read_proxy
 from airflow_provider_cosinv.cos.network.route import roots_for
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
-
-from .conftest import BUCKET
-from .proxy_server import ProxyServer
-from .scripted_server import Reply, ScriptedServer
+from tests.cos.conftest import BUCKET
+from tests.cos.proxy_server import ProxyServer
+from tests.cos.scripted_server import Reply, ScriptedServer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "connect.md").read_text()
 HEADING = "| set | a request to | goes |\n|---|---|---|\n"

@@ -14,9 +14,8 @@ from qcloud_cos import CosConfig, CosS3Client
 
 from airflow_provider_cosinv.cos.credentials.keys import Credentials
 from airflow_provider_cosinv.exceptions import COSInventoryError
-
-from .conftest import BUCKET, SECRET_ID, SECRET_KEY, TOKEN
-from .scripted_server import RESET, Reply, error_reply
+from tests.cos.conftest import BUCKET, SECRET_ID, SECRET_KEY, TOKEN
+from tests.cos.scripted_server import RESET, Reply, error_reply
 
 
 @pytest.fixture

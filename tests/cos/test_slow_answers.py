@@ -24,9 +24,8 @@ from airflow_provider_cosinv.cos.client import COSClient
 from airflow_provider_cosinv.cos.network import lookup, pace, resolver
 from airflow_provider_cosinv.cos.protocol.retry import RetryPolicy
 from airflow_provider_cosinv.exceptions import COSInventoryPermissionError, COSInventoryTransientError
-
-from .conftest import BUCKET, QUICK
-from .scripted_server import Reply
+from tests.cos.conftest import BUCKET, QUICK
+from tests.cos.scripted_server import Reply
 
 OK = b"HTTP/1.1 200 OK\r\nx-cos-request-id: a\r\n"
 #: What is sent at once; the byte that follows for ever.

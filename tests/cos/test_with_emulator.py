@@ -26,8 +26,7 @@ from airflow_provider_cosinv.exceptions import (
 )
 from airflow_provider_cosinv.inventory.configuration import Destination, InventoryConfiguration, Schedule
 from airflow_provider_cosinv.inventory.report.layout import CHECKSUM_NAME
-
-from .conftest import QUICK, AsyncHalf
+from tests.cos.conftest import QUICK, AsyncHalf
 
 TEMPORARY = Credentials("AKIDtemporary", "temporary-key", "temporary-token")
 ODD_KEYS = ["plain", "a b+c%&'\"(1),.txt", "数据/x", "/leading", "a//b", "a/../b", "a/..", "./c", "d/", "q?x=1#y", "~"]

@@ -14,9 +14,8 @@ from airflow_provider_cosinv.cos.protocol import hints, operations
 from airflow_provider_cosinv.cos.protocol import responses as answers
 from airflow_provider_cosinv.cos.protocol.operations import POST_INVENTORY, COSRequest, Operation
 from airflow_provider_cosinv.cos.protocol.responses import Answer, refusal
-from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException
+from airflow_provider_cosinv.hooks.airflow_errors import AirflowFailException, failing_fast
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.hooks.failure import failing_fast
 from airflow_provider_cosinv.inventory import Destination, InventoryConfiguration, Schedule
 from airflow_provider_cosinv.operators.cos_inventory import COSInventoryOperator
 from tests.conftest import DESTINATION, SOURCE

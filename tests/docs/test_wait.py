@@ -23,8 +23,8 @@ from airflow_provider_cosinv.waiting.interval import interval_at
 from airflow_provider_cosinv.waiting.outcome import TRIGGERER_MARGIN
 from airflow_provider_cosinv.waiting.pacing import PLACES
 from tests.conftest import DESTINATION, SOURCE
-from tests.hooks.test_progress import lines_of, submission
 from tests.support.tasks import TaskInstance, make_context, run_task
+from tests.waiting.test_progress import lines_of, submission
 
 ROOT = Path(__file__).parents[2]
 SNIPPETS = ROOT / "docs" / "snippets"

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.prices import inventory_bill
 from airflow_provider_cosinv.inventory.queries.storage_cost import GB
-from tests.inventory.query_report import TYPES, answer, as_tuples, make_tables, report_rows
+from tests.table.query_report import TYPES, answer, as_tuples, make_tables, report_rows
 
 HALF = GB // 2
 

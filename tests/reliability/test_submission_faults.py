@@ -17,7 +17,7 @@ from airflow_provider_cosinv.exceptions import COSInventoryDuplicateError, COSIn
 from airflow_provider_cosinv.operators import _submission as submission
 from tests.conftest import DESTINATION, SOURCE
 from tests.cos.scripted_server import ScriptedServer
-from tests.cos.test_network import certificate  # noqa: F401  a fixture
+from tests.cos.test_network_errors import certificate  # noqa: F401  a fixture
 from tests.reliability.attempts import (
     SUBMITTED,
     attempt,

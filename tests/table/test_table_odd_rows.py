@@ -20,7 +20,7 @@ from airflow_provider_cosinv.inventory import InventoryRecord
 from airflow_provider_cosinv.table.columns import table_columns
 from airflow_provider_cosinv.table.csv.arrow_values import from_text
 from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
-from tests.inventory.odd_rows import (
+from tests.table.odd_rows import (
     BROKEN_GZIP,
     COLUMNS,
     FILE_COLUMNS,
@@ -32,7 +32,7 @@ from tests.inventory.odd_rows import (
     OddFile,
     line_of,
 )
-from tests.inventory.tables import BUCKET, in_any_order, microseconds, records_of, row_of, table_of
+from tests.table.tables import BUCKET, in_any_order, microseconds, records_of, row_of, table_of
 
 ALL = "SELECT * REPLACE (epoch_us(LastModifiedDate) AS LastModifiedDate) FROM inventory"
 VALID = [(column, text, value) for column, text, value in VALUES if value is not REFUSED]

@@ -20,7 +20,7 @@ from airflow_provider_cosinv.table.csv import arrow_reader
 from airflow_provider_cosinv.table.csv.arrow_reader import ArrowReader
 from airflow_provider_cosinv.table.csv.parallel_reader import Feed
 from airflow_provider_cosinv.table.csv.work_sharing import Helpers
-from tests.inventory.tables import BUCKET, COLUMNS, opening, report_of
+from tests.table.tables import BUCKET, COLUMNS, opening, report_of
 
 ROWS = 30_000
 SECONDS = 30

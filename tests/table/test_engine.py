@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
-from tests.inventory.tables import some_rows, table_of
+from tests.table.tables import some_rows, table_of
 
 SMALL = EngineSettings(memory_limit="60MB", threads=1)
 
@@ -103,7 +103,7 @@ def test_duckdb_writes_nothing_elsewhere(tmp_path: Path) -> None:
     home.mkdir()
     program = """
 from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
-from tests.inventory.tables import some_rows, table_of
+from tests.table.tables import some_rows, table_of
 with open_engine(EngineSettings()) as engine:
     table = table_of(engine, [some_rows(10)], rows=10)
     table.fetch("SELECT to_json(Key), now() FROM inventory", max_rows=10)

@@ -21,9 +21,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTransientError,
 )
-
-from .conftest import BUCKET, QUICK
-from .scripted_server import RESET, Reply, error_reply
+from tests.cos.conftest import BUCKET, QUICK
+from tests.cos.scripted_server import RESET, Reply, error_reply
 
 MIB = 1024 * 1024
 DATA = random.Random(9).randbytes(3 * MIB + 1000)

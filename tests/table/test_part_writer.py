@@ -13,8 +13,8 @@ import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError, COSInventoryTransientError
 from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
-from tests.inventory.odd_rows import COLUMNS, TOGETHER, line_of
-from tests.inventory.tables import in_any_order, opened, some_rows, table_of
+from tests.table.odd_rows import COLUMNS, TOGETHER, line_of
+from tests.table.tables import in_any_order, opened, some_rows, table_of
 
 ROWS = 130_000
 BODIES = [some_rows(ROWS, prefix=f"{place}") for place in range(2)]

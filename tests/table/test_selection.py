@@ -47,7 +47,7 @@ REPORT = Manifest(
     matched_bytes=None,
     files=(),
 )
-PLACE = InventoryLocation(bucket="lists-1250000000", prefix="/selected/", inventory_id="big", date="20221121")
+LOCATION = InventoryLocation(bucket="lists-1250000000", prefix="/selected/", inventory_id="big", date="20221121")
 ROOT = "selected/1250000000/examplebucket/big"
 
 
@@ -76,13 +76,13 @@ def select(
     where: str = "true",
     *,
     columns: Sequence[str] = COLUMNS,
-    place: InventoryLocation = PLACE,
+    location: InventoryLocation = LOCATION,
     **more: Any,
 ) -> WrittenInventory:
     table, manifest = report_of(engine, rows, columns)
     if "keep" in more:
         more["columns"] = more.pop("keep")
-    return write_inventory(table, where, folder, report=manifest, location=place, **more)
+    return write_inventory(table, where, folder, report=manifest, location=location, **more)
 
 
 def read(written: WrittenInventory) -> list[InventoryRecord]:
@@ -130,9 +130,9 @@ def test_the_tree_is_the_one_that_cos_delivers(engine: Engine, tmp_path: Path) -
 
 
 def test_a_part_of_a_key_may_be_longer_than_the_name_of_a_file(engine: Engine, tmp_path: Path) -> None:
-    place = InventoryLocation(bucket=PLACE.bucket, prefix="选" * 200, inventory_id="big", date="20221121")
+    location = InventoryLocation(bucket=LOCATION.bucket, prefix="选" * 200, inventory_id="big", date="20221121")
 
-    written = select(engine, tmp_path, ROWS, location=place)
+    written = select(engine, tmp_path, ROWS, location=location)
 
     assert all(key.startswith("选" * 200 + "/1250000000/") for _, key in written.files)
     assert [record.key for record in read(written)] == ["k1", "k2", "k3", "k4"]
@@ -146,7 +146,7 @@ def test_the_manifest_says_what_is_there(engine: Engine, tmp_path: Path) -> None
     assert checksum == hashlib.md5(body.encode()).hexdigest()
     key = f"{ROOT}/20221121/manifest.json"
     assert written.manifest == parse_manifest(
-        body.encode(), bucket=PLACE.bucket, region="ap-guangzhou", key=key, checksum=checksum
+        body.encode(), bucket=LOCATION.bucket, region="ap-guangzhou", key=key, checksum=checksum
     )
     assert json.loads(body) == {
         "sourceAppid": "1250000000",
@@ -199,7 +199,7 @@ def test_fields_of_parts_are_spelled_as_the_documents_spell_them(engine: Engine,
 
     with open_engine(EngineSettings(threads=2), inputs=[str(part)]) as another:
         parts = PartsTable(engine=another, paths=[str(part)])
-        written = write_inventory(parts, "true", tmp_path, report=manifest, location=PLACE, columns=columns)
+        written = write_inventory(parts, "true", tmp_path, report=manifest, location=LOCATION, columns=columns)
 
     assert fields_of(written) == [
         {
@@ -275,7 +275,7 @@ def test_what_is_not_known_is_not_in_the_manifest(engine: Engine, tmp_path: Path
     table, manifest = report_of(engine, [{"Key": "a"}], ("Appid", "Bucket", "Key"))
     unknown = Manifest(**{**vars(manifest), "listed_objects": None, "listed_bytes": None})
 
-    written = write_inventory(table, "true", tmp_path, report=unknown, location=PLACE)
+    written = write_inventory(table, "true", tmp_path, report=unknown, location=LOCATION)
 
     assert {"filterStorageSize", "listObjectCount", "listStorageSize"} & set(described(written)) == set()
     assert written.manifest.matched_objects == 1
@@ -332,16 +332,16 @@ def test_columns_that_make_no_inventory_are_refused(engine: Engine, tmp_path: Pa
 )
 def test_a_place_that_is_none_is_refused(change: dict[str, Any], parameter: str) -> None:
     with pytest.raises(COSInventoryConfigurationError) as caught:
-        InventoryLocation(**{**vars(PLACE), **change})
+        InventoryLocation(**{**vars(LOCATION), **change})
 
     assert caught.value.parameter == parameter
 
 
 def test_the_report_itself_is_not_overwritten(engine: Engine, tmp_path: Path) -> None:
-    place = InventoryLocation(bucket=REPORT.bucket, prefix="inv", inventory_id="daily", date="20221120")
+    location = InventoryLocation(bucket=REPORT.bucket, prefix="inv", inventory_id="daily", date="20221120")
 
     with pytest.raises(COSInventoryConfigurationError, match="take the place of the report") as caught:
-        select(engine, tmp_path, ROWS, location=place)
+        select(engine, tmp_path, ROWS, location=location)
 
     assert caught.value.parameter == "inventory_id"
     assert list(tmp_path.iterdir()) == []
@@ -351,7 +351,7 @@ def test_a_manifest_of_another_report_is_refused(engine: Engine, tmp_path: Path)
     table, _ = report_of(engine, [{"Key": "a"}], ("Appid", "Bucket", "Key"))
 
     with pytest.raises(COSInventoryConfigurationError, match="no column VersionId, IsLatest") as caught:
-        write_inventory(table, "true", tmp_path, report=REPORT, location=PLACE)
+        write_inventory(table, "true", tmp_path, report=REPORT, location=LOCATION)
 
     assert caught.value.parameter == "manifest"
 

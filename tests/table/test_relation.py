@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, COSInventoryTransientError
 from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
 from airflow_provider_cosinv.table.relation import MAX_BYTES, Relation
-from tests.inventory.tables import opened, some_rows, table_of
+from tests.table.tables import opened, some_rows, table_of
 
 COLUMNS = ("Appid", "Bucket", "Key", "Size", 'x-cos-meta-a.b"c', "LastModifiedDate", "Tag", "Select")
 ROW = b"1,b,k,1,m,2022-11-20T10:53:38+08:00,a=b,s\n"

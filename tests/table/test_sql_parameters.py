@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.table.relation import Relation
-from tests.inventory.tables import opened, some_rows
+from tests.table.tables import opened, some_rows
 
 HOSTILE = "' UNION ALL SELECT content FROM read_text('/etc/passwd') --"
 

@@ -14,9 +14,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryThrottledError,
     COSInventoryTransientError,
 )
-
-from .conftest import BUCKET
-from .scripted_server import REQUEST_ID, Reply, error_reply
+from tests.cos.conftest import BUCKET
+from tests.cos.scripted_server import REQUEST_ID, Reply, error_reply
 
 PERMISSION, NOT_FOUND, REFUSED = COSInventoryPermissionError, COSInventoryNotFoundError, COSInventoryRequestError
 TRANSIENT, THROTTLED = COSInventoryTransientError, COSInventoryThrottledError

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
-from tests.inventory.odd_rows import COLUMNS, USUAL, VALUES
 from tests.inventory.strategies import damaged
-from tests.inventory.tables import in_any_order, records_of, row_of, table_of
 from tests.support.examples import examples
+from tests.table.odd_rows import COLUMNS, USUAL, VALUES
+from tests.table.tables import in_any_order, records_of, row_of, table_of
 
 ALL = "SELECT * REPLACE (epoch_us(LastModifiedDate) AS LastModifiedDate) FROM inventory"
 

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 
@@ -14,9 +12,8 @@ import pytest
 from airflow_provider_cosinv.cos.async_client import AsyncCOSClient
 from airflow_provider_cosinv.cos.async_session import CONNECTIONS, KEEPALIVE, shared_session
 from airflow_provider_cosinv.cos.network.tls import tls_context
-
-from .conftest import BUCKET, QUICK
-from .scripted_server import Reply
+from tests.cos.conftest import BUCKET, QUICK
+from tests.cos.scripted_server import Reply
 
 
 def client_of(settings):
@@ -157,22 +154,3 @@ def test_settings_of_two_clients_do_not_mix(server, settings):
     asyncio.run(run())
     regions = sorted(seen.headers["host"].split(".")[2] for seen in server.seen)
     assert regions == ["ap-beijing"] * 5 + ["ap-guangzhou"] * 5
-
-
-def test_the_async_half_loads_neither_the_sdk_nor_requests():
-    code = (
-        "import sys, airflow_provider_cosinv.cos.async_client;"
-        "print([name for name in ('qcloud_cos', 'requests', 'airflow') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize("module", ["settings", "endpoint", "results", "retry"])
-def test_what_hooks_need_at_import_is_light(module):
-    code = (
-        f"import sys, airflow_provider_cosinv.cos.{module};"
-        "print([name for name in ('qcloud_cos', 'requests', 'aiohttp', 'airflow') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -21,9 +21,8 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryRequestError,
     COSInventoryTransientError,
 )
-
-from .conftest import BUCKET, HOST
-from .scripted_server import RESET, Reply, ScriptedServer
+from tests.cos.conftest import BUCKET, HOST
+from tests.cos.scripted_server import RESET, Reply, ScriptedServer
 
 
 def fault(half, settings):

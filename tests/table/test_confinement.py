@@ -14,7 +14,7 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
 from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
 from airflow_provider_cosinv.table.relation import Relation
-from tests.inventory.tables import some_rows, table_of
+from tests.table.tables import some_rows, table_of
 
 SECRET = "secret-of-the-worker"
 

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_cosinv.exceptions import COSInventoryCorruptReportError
 from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
-from tests.inventory.tables import BUCKET, MANIFEST, opened, some_rows, table_of
+from tests.table.tables import BUCKET, MANIFEST, opened, some_rows, table_of
 
 # More than DuckDB takes in one go, so that a scan can end in the middle.
 ROWS = 5000

@@ -20,7 +20,7 @@ from airflow_provider_cosinv.table.csv.report_table import ReportTable
 from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
 from airflow_provider_cosinv.table.parquet.origin import PartOrigin
 from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
-from tests.inventory.tables import MANIFEST, opening, report_of, some_rows
+from tests.table.tables import MANIFEST, opening, report_of, some_rows
 
 BODIES = [some_rows(10, prefix=name) for name in "abc"]
 REPORT = report_of(BODIES, rows=30)

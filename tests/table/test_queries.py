@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from airflow_provider_cosinv.inventory.queries.catalogue import READY_QUERIES, ready_query
-from tests.inventory.query_report import NOW, TYPES, answer, as_tuples, make_tables, report_rows
+from tests.table.query_report import NOW, TYPES, answer, as_tuples, make_tables, report_rows
 
 TOTAL = 19487
 #: What a query needs that has an argument without a default.

@@ -10,7 +10,7 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, C
 from airflow_provider_cosinv.inventory import STANDARD_FIELDS
 from airflow_provider_cosinv.inventory.fields import BASE_FIELDS, VERSION_FIELDS
 from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
-from tests.inventory.tables import BUCKET, MANIFEST, opened, table_of
+from tests.table.tables import BUCKET, MANIFEST, opened, table_of
 
 EVERY = (*BASE_FIELDS, *VERSION_FIELDS, *STANDARD_FIELDS, "x-cos-meta-a", "Novelty")
 

@@ -22,11 +22,10 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryThrottledError,
     COSInventoryTransientError,
 )
-
-from .conftest import BUCKET, QUICK
-from .scripted_server import REQUEST_ID, RESET, Reply, ScriptedServer, error_reply
-from .test_answers import BOMB, HTML
-from .test_objects import SERVER_TIME
+from tests.cos.conftest import BUCKET, QUICK
+from tests.cos.scripted_server import REQUEST_ID, RESET, Reply, ScriptedServer, error_reply
+from tests.cos.test_objects import SERVER_TIME
+from tests.cos.test_responses import BOMB, HTML
 
 ACCEPTED = Reply(body=b"<PostInventoryResult>\n<JobId>Dgesgeqzd0dd==</JobId>\n</PostInventoryResult>")
 DUPLICATE = error_reply(409, "DuplicateInventoryId")

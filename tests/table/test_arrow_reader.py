@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_cosinv.table.columns import table_columns
 from airflow_provider_cosinv.table.csv.arrow_reader import ArrowReader
-from tests.inventory.tables import BUCKET, records_of
 from tests.support.examples import examples
+from tests.table.tables import BUCKET, records_of
 
 COLUMNS = ("Key", "x-cos-meta-a")
 

@@ -19,7 +19,7 @@ from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_en
 from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
 from airflow_provider_cosinv.table.parquet.read_parquet import exactly, parquet_table
 from airflow_provider_cosinv.table.selection.writer import InventoryLocation, write_inventory
-from tests.inventory.tables import COLUMNS, chunked, report_of
+from tests.table.tables import COLUMNS, chunked, report_of
 
 LIKE_COLUMNS = "bucket=photos/size=9/dt=2026-10-01/attempt=3"
 BODY = gzip.compress(b"1250000000,b,a/1,1\n1250000000,b,a/2,2\n1250000000,b,c/3,3\n")
@@ -83,9 +83,9 @@ def test_a_temporary_directory_of_such_a_name_changes_no_copy(engine: Engine) ->
 
 
 def test_a_temporary_directory_of_such_a_name_changes_no_selection(engine: Engine, tmp_path: Path) -> None:
-    place = InventoryLocation(bucket="lists-1250000000", prefix=None, inventory_id="some", date="20261001")
+    location = InventoryLocation(bucket="lists-1250000000", prefix=None, inventory_id="some", date="20261001")
 
-    written = write_inventory(table(engine), "Size > 1", tmp_path / "selection", report=REPORT, location=place)
+    written = write_inventory(table(engine), "Size > 1", tmp_path / "selection", report=REPORT, location=location)
 
     data, _ = written.files[0]
     assert gzip.decompress(data.read_bytes()).decode().splitlines() == [

@@ -26,7 +26,7 @@ from airflow_provider_cosinv.table.csv.parallel_reader import Feed
 from airflow_provider_cosinv.table.csv.report_table import ReportTable
 from airflow_provider_cosinv.table.csv.work_sharing import Helpers
 from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
-from tests.inventory.tables import BUCKET, chunked, opened, opening, report_of, some_rows, table_of
+from tests.table.tables import BUCKET, chunked, opened, opening, report_of, some_rows, table_of
 
 COUNT = "SELECT count(*) AS n FROM inventory"
 ROWS = 2000

@@ -21,9 +21,9 @@ from airflow_provider_cosinv.inventory.queries.catalogue import READY_QUERIES, r
 from airflow_provider_cosinv.table.engine import Engine, EngineSettings, open_engine
 from airflow_provider_cosinv.table.parquet.parts_table import PartsTable
 from airflow_provider_cosinv.table.relation import Relation
-from tests.inventory.query_oracle import COLUMNS, ORACLE, Row, listed_once
-from tests.inventory.query_report import make_tables
-from tests.inventory.tables import table_of
+from tests.table.query_oracle import COLUMNS, ORACLE, Row, listed_once
+from tests.table.query_report import make_tables
+from tests.table.tables import table_of
 
 NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
 PRICES = {"STANDARD": 2.0, "standard_ia": 1.5}
