@@ -71,5 +71,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # A DAG file that imports an operator imports this package, too, and needs few of its modules.
     if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

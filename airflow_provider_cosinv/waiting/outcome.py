@@ -16,6 +16,7 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryTimeoutError,
     COSInventoryTransientError,
     error_from_dict,
+    shown,
 )
 from airflow_provider_cosinv.inventory.report.manifest import Manifest
 from airflow_provider_cosinv.inventory.report.search import ReportSearch
