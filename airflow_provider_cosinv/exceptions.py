@@ -82,7 +82,8 @@ class _Quoting(Repr):
 
     def repr_int(self, x: int, level: int) -> str:
         # Python refuses to write thousands of decimal digits.
-        return super().repr_int(x, level) if x.bit_length() <= SHOWN_LIMIT else hex(x)
+        bits = x.bit_length()
+        return super().repr_int(x, level) if bits <= SHOWN_LIMIT else f"<a number of {bits} bits>"
 
 
 _QUOTING = _Quoting()

@@ -78,15 +78,15 @@ MANIFEST: dict[str, Any] = {
 each_value = pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
 
 
-def texts_of(raised: BaseException) -> Iterator[str]:
+def texts_of(error: BaseException) -> Iterator[str]:
     """The texts that a log shows of an error: its own, and those of the errors that led to it."""
-    seen = set()
-    error: BaseException | None = raised
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield str(error)
-        yield from getattr(error, "__notes__", ())
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield str(found)
+        yield from getattr(found, "__notes__", ())
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
 
 
 def check(text: str) -> None:
@@ -164,7 +164,7 @@ def task_calls(manifest: dict[str, Any], folder: str) -> dict[type, dict[str, An
     }
 
 
-def execute(cls, parameters):
+def execute(cls: Any, parameters: dict[str, Any]) -> Any:
     return cls(task_id="t", **parameters).execute(make_context())
 
 

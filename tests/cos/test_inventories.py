@@ -59,7 +59,7 @@ def test_a_rule_comes_back_as_it_was_put(client, server, rule):
 
 def test_rule_with_a_date_in_place_of_unix_seconds_is_refused(client, server, rule):
     period = b"<Filter><Period><StartTime>20260101</StartTime></Period></Filter><Schedule>"
-    server.answer(Reply(body=rule.to_put_xml().replace(b"<Schedule>", period)))
+    server.answer(Reply(body=put_body(rule).replace(b"<Schedule>", period)))
     with pytest.raises(COSInventoryRequestError, match="'20260101' is not a time"):
         client.get_bucket_inventory(BUCKET, "daily")
 
