@@ -25,7 +25,7 @@ from tests.airflow.wait import PATIENCE, wait_until
 ROOT = Path(__file__).parents[2]
 DAGS = Path(__file__).parent / "deployment_dags"
 
-# A process that is started by a worker of pytest-xdist would ignore Ctrl-C.
+# Whoever runs these tests may ignore Ctrl-C (pytest-xdist, a shell's background job), which the process inherits.
 STARTER = """
 import signal, sys, time
 from pathlib import Path
