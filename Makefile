@@ -16,6 +16,8 @@ OLD_BROWSER_TESTS := $(BROWSER_TESTS) -o filterwarnings=default
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 SLOWEST := --durations=20 --durations-min=1
+# In the order of their names, which begins with the longest file; else it would come last and alone.
+AIRFLOW_TESTS := $(PYTEST) $(PARALLEL) --no-loadscope-reorder $(SLOWEST) tests/airflow
 
 # Each program of a running Airflow would compile all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -73,9 +75,9 @@ unit: $(READY)
 
 integration: docs airflow slow
 
-# By itself: a running Airflow is four programs.
+# By itself: each of the two processes has a running Airflow, which is five programs.
 airflow: $(READY)
-	$(PYTEST) $(SLOWEST) tests/airflow
+	$(AIRFLOW_TESTS)
 
 slow: $(READY)
 	$(PYTEST) $(PARALLEL) $(SLOWEST) -m integration --ignore=tests/airflow --ignore=tests/system
@@ -94,7 +96,7 @@ snippets: $(READY)
 system: $(READY)-system $(OLD)/.ready
 	sh tests/system/install.sh
 	$(PYTEST) $(SLOWEST) tests/system
-	$(PYTEST) $(SLOWEST) tests/airflow -m every_database --database postgresql
+	$(AIRFLOW_TESTS) -m every_database --database postgresql
 	$(OLD)/bin/python $(OLD_BROWSER_TESTS)
 
 screenshots: $(READY) $(OLD)/.ready

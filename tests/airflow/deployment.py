@@ -9,6 +9,7 @@ import hashlib
 import os
 import secrets
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ from tests.airflow.processes import ProcessDiedError, ProcessSet
 from tests.airflow.rest import AirflowClient
 from tests.airflow.settings import component_environment
 from tests.airflow.task_logs import task_log_files, task_log_text
+from tests.airflow.wait import PATIENCE
 
 COMMANDS = {
     "api-server": ("api-server",),
@@ -100,7 +102,7 @@ class AirflowDeployment:
         parallelism: int = 2,
         database_url: str | None = None,
         workers: Mapping[str, Sequence[str]] | None = None,
-        timeout: float = 120.0,
+        timeout: float = PATIENCE,
     ) -> None:
         self.home = home.absolute()
         self.dags_folder = dags_folder.absolute()
@@ -219,6 +221,18 @@ class AirflowDeployment:
         """End a component and its descendants (running tasks, for the scheduler) with SIGKILL."""
         self.processes.kill(name)
 
+    def freeze(self, name: str) -> None:
+        """Stop a component's process, without its descendants and outside of a write to SQLite, until :meth:`thaw`."""
+        self.processes.freeze(name)
+        while not self._can_be_written():
+            self.processes.thaw(name)
+            time.sleep(0.1)
+            self.processes.freeze(name)
+
+    def thaw(self, name: str) -> None:
+        """Let a component go on that was frozen."""
+        self.processes.thaw(name)
+
     def orphans(self) -> list[psutil.Process]:
         """The processes that have lost the component that they were started for."""
         families = {process for name in self.commands for process in self.processes.tree(name)}
@@ -253,7 +267,7 @@ class AirflowDeployment:
         files = task_log_files(self.home / "logs", dag_id, run_id, task_id, try_number=try_number, map_index=map_index)
         return task_log_text(files)
 
-    def wait_for_dag(self, dag_id: str, *, timeout: float = 60.0) -> None:
+    def wait_for_dag(self, dag_id: str, *, timeout: float = PATIENCE) -> None:
         """Wait until a DAG's file was parsed by this deployment (the database may know an older version of it).
 
         :raises DeploymentError: the file named after the DAG has an import error, or the DAG is not there after
@@ -323,6 +337,18 @@ class AirflowDeployment:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DeploymentError(f"another deployment is running in {self.home}") from None
+
+    def _can_be_written(self) -> bool:
+        """Whether nobody keeps SQLite's lock; other databases have none for all that is in them."""
+        if self.database_url:
+            return True
+        with contextlib.closing(sqlite3.connect(self.home / "airflow.db", timeout=5, isolation_level=None)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            database.execute("ROLLBACK")
+            return True
 
     def _migrate(self, database_url: str) -> None:
         """Bring the database to this Airflow's version; one that was made here is never seen half done."""

@@ -111,7 +111,10 @@ class ProcessSet:
 
     def freeze(self, name: str) -> None:
         """Stop a process, without its descendants, until :meth:`thaw`."""
-        self._processes[name].send_signal(signal.SIGSTOP)
+        process = self._processes[name]
+        process.send_signal(signal.SIGSTOP)
+        while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
 
     def thaw(self, name: str) -> None:
         """Let a process go on that was frozen."""

@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import httpx
 
+from tests.airflow.wait import PATIENCE
+
 JSON = dict[str, Any]
 ReadTaskLog = Callable[[str, str, str, int], str]
 
@@ -24,7 +26,7 @@ TOLD_TASKS = frozenset({"failed", "up_for_retry", "running", "deferred"})
 LOCKED = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
 """How Airflow says that SQLite's lock was not free: 500, and 503 where a backfill is created."""
 
-PATIENCE = 15.0
+LOCK_PATIENCE = 60.0
 """Seconds for which a locked SQLite database or an API server that restarts is put up with."""
 
 
@@ -61,12 +63,12 @@ class AirflowClient:
         """The parsed answer to a request such as ``request("GET", "/api/v2/version")``.
 
         Repeated while the API server does not accept connections or the database is locked, for at most
-        ``PATIENCE`` seconds.
+        ``LOCK_PATIENCE`` seconds.
 
         :raises AirflowRestError: any other answer of 400 and above.
         """
         parameters = {name: value for name, value in query.items() if value is not None}
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LOCK_PATIENCE
         while True:
             over = time.monotonic() > deadline
             try:
@@ -125,6 +127,11 @@ class AirflowClient:
         """Let the scheduler run this DAG no more."""
         self.request("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": True})
 
+    def parse_again(self, dag_id: str) -> None:
+        """Let the DAG processor parse a DAG's file now, as the UI's Reparse does; it starts and stops watchers then."""
+        token = self.request("GET", f"/api/v2/dags/{dag_id}")["file_token"]
+        self.request("PUT", f"/api/v2/parseDagFile/{token}")
+
     def jobs(self, job_type: str) -> list[JSON]:
         """Every process of a component that was ever started (``TriggererJob``…): ``id``, ``latest_heartbeat``…"""
         return self._all("/api/v2/jobs", "jobs", job_type=job_type)
@@ -173,7 +180,7 @@ class AirflowClient:
         self.request("PATCH", _run_path(dag_id, run_id), json={"state": state})
 
     def wait_for_dag_run(
-        self, dag_id: str, run_id: str, *, timeout: float = 120.0, expect: str | None = "success"
+        self, dag_id: str, run_id: str, *, timeout: float = PATIENCE, expect: str | None = "success"
     ) -> str:
         """Wait until a run has ended and return its state.
 
@@ -209,7 +216,7 @@ class AirflowClient:
         states: str | set[str],
         *,
         map_index: int = -1,
-        timeout: float = 60.0,
+        timeout: float = PATIENCE,
     ) -> JSON:
         """Wait until a task instance is in one of these states (``running``, ``deferred``…) and return it.
 

@@ -20,15 +20,17 @@ from tests.airflow.deployment import COMMANDS, AirflowDeployment, DeploymentErro
 from tests.airflow.processes import ProcessSet
 from tests.airflow.rest import AirflowRestError, DagRunError
 from tests.airflow.settings import component_environment
-from tests.airflow.wait import wait_until
+from tests.airflow.wait import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
 DAGS = Path(__file__).parent / "deployment_dags"
 
+# Whoever runs these tests may ignore Ctrl-C (pytest-xdist, a shell's background job), which the process inherits.
 STARTER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tests.airflow.deployment import AirflowDeployment
+signal.signal(signal.SIGINT, signal.default_int_handler)
 deployment = AirflowDeployment(home=Path(sys.argv[1]), dags_folder=Path(sys.argv[2]))
 deployment.launch()
 try:
@@ -133,23 +135,14 @@ def test_a_task_can_be_killed_cleared_and_marked(airflow: AirflowDeployment) -> 
     wait_until(lambda: airflow.task_processes("sleeps", run), what="the task's process is known")
     (task,) = airflow.task_processes("sleeps", run, "snore")
     task.kill()
-    assert client.wait_for_dag_run("sleeps", run, expect=None, timeout=30) == "failed"
+    assert client.wait_for_dag_run("sleeps", run, expect=None) == "failed"
     assert not reaper.lives(task.process)
 
     client.clear_task("sleeps", run, "snore")
     again = client.wait_for_task("sleeps", run, "snore", "running")
     assert again["try_number"] == 2
     client.set_task_state("sleeps", run, "snore", "failed")
-    assert client.wait_for_dag_run("sleeps", run, expect="failed", timeout=30) == "failed"
-
-
-def test_a_deferred_task_survives_the_death_of_the_triggerer(airflow: AirflowDeployment) -> None:
-    run = airflow.start_dag_run("trio", conf={"seconds": 6})
-    airflow.client.wait_for_task("trio", run, "wait", "deferred")
-    airflow.kill("triggerer")
-    assert not [p for p in airflow.processes.members() if "triggerer" in " ".join(p.cmdline())]
-    airflow.start("triggerer")
-    assert airflow.client.wait_for_dag_run("trio", run) == "success"
+    assert client.wait_for_dag_run("sleeps", run, expect="failed") == "failed"
 
 
 def test_a_home_is_used_by_one_deployment_at_a_time(airflow: AirflowDeployment) -> None:
@@ -175,7 +168,7 @@ def test_nothing_is_left_when_the_starter_is_ended(
     members = reaper.members(token)
     assert len(members) >= len(COMMANDS)
     process.send_signal(signal_number)
-    process.wait(timeout=20)
+    process.wait(timeout=PATIENCE)
     # One that is ending has no environment any more, by which its token is found, and may live for a moment.
     wait_until(lambda: not reaper.members(token) and not any(map(reaper.lives, members)), what="every process is gone")
 
@@ -200,6 +193,6 @@ def test_a_file_that_cannot_be_imported_is_reported_at_once(
     broken.write_text("from airflow.sdk import dag\nimport no_such_module_anywhere\n")
     try:
         with pytest.raises(DeploymentError, match=r"(?s)no DAG broken.*No module named 'no_such_module_anywhere'"):
-            airflow.wait_for_dag("broken", timeout=30)
+            airflow.wait_for_dag("broken")
     finally:
         broken.unlink()

@@ -19,7 +19,7 @@ def test_a_retry_attaches_and_a_clear_takes_a_new_inventory(airflow, airflow_cos
     airflow_cos.fault(action="PostBucketInventory", bucket=BUCKET, handle=True, status=500, times=1)
     airflow_cos.fault(action="PostBucketInventory", bucket=BUCKET, status=500, times=4)
     run_id = airflow.start_dag_run("cos_retried")
-    airflow.client.wait_for_dag_run("cos_retried", run_id, timeout=120)
+    airflow.client.wait_for_dag_run("cos_retried", run_id)
     assert airflow.client.task_instance("cos_retried", run_id, "submit")["try_number"] == 2
     assert airflow.client.xcom("cos_retried", run_id, "submit", "attached") is True
     assert airflow_cos.accepted_posts(BUCKET) == 1
@@ -30,7 +30,7 @@ def test_a_retry_attaches_and_a_clear_takes_a_new_inventory(airflow, airflow_cos
     assert first in links["Report in COS"]
 
     airflow.client.clear_task("cos_retried", run_id, "submit")
-    airflow.client.wait_for_dag_run("cos_retried", run_id, timeout=120)
+    airflow.client.wait_for_dag_run("cos_retried", run_id)
     assert airflow.client.xcom("cos_retried", run_id, "submit", "attached") is False
     assert airflow.client.xcom("cos_retried", run_id, "submit", "inventory_id") != first
     assert airflow_cos.accepted_posts(BUCKET) == 2

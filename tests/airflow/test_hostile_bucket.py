@@ -82,6 +82,7 @@ def test_manifest_with_a_count_of_twenty_digits_harms_nobody(airflow, held_cos):
     put_report(held_cos, day(-2))
     airflow.wait_for_dag(WATCHING)
     airflow.client.unpause(WATCHING)
+    airflow.client.parse_again(WATCHING)
     held_cos.fault(action="GetObject", bucket=BUCKET, key="manifest.json$", times=0)  # counts
     seen = len(held_cos.faults()) - 1
     wait_until(lambda: held_cos.faults()[seen]["seen"], what="the watcher has begun")
@@ -94,6 +95,7 @@ def test_manifest_with_a_count_of_twenty_digits_harms_nobody(airflow, held_cos):
     events = [event["extra"]["payload"] for event in airflow.client.asset_events() if BUCKET in json.dumps(event)]
     assert [event["date"] for event in events if event["bucket"] == BUCKET] == [day(0)]
     airflow.client.pause(WATCHING)
+    airflow.client.parse_again(WATCHING)
 
 
 @pytest.fixture

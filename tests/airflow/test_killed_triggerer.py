@@ -116,6 +116,7 @@ def assert_one_result(airflow, cos, wait):
 
 def test_a_wait_goes_on_when_the_triggerer_was_killed_and_restarted(airflow, held_cos, wait):
     airflow.kill("triggerer")
+    assert not [process for process in airflow.processes.members() if "triggerer" in " ".join(process.cmdline())]
     airflow.start("triggerer")
     second = wait_until_taken_over(airflow, wait)
     assert airflow.client.task_instance(DAG, wait.run_id, "wait")["state"] == "deferred"
@@ -140,7 +141,7 @@ def test_two_triggerers_that_both_see_the_report_give_one_result(
     airflow, held_cos, wait, triggerer_afterwards, other_triggerer
 ):
     # Its heartbeats cease, while its child, in which triggers run, goes on to look for the report.
-    airflow.processes.freeze("triggerer")
+    airflow.freeze("triggerer")
     assert wait_until_taken_over(airflow, wait) == other_triggerer
     # A fault that does nothing: it counts those who read the manifest. Both triggers do, and the task that resumes.
     held_cos.fault(action="GetObject", bucket=wait.bucket, key="manifest.json$", times=None)
@@ -148,7 +149,7 @@ def test_two_triggerers_that_both_see_the_report_give_one_result(
     assert_one_result(airflow, held_cos, wait)
     wait_until(lambda: held_cos.faults()[-1]["seen"] >= 3, what="both have seen the report")
 
-    airflow.processes.thaw("triggerer")
+    airflow.thaw("triggerer")
     wait_until_fired(airflow, wait, wait.triggerer)
     wait_until_fired(airflow, wait, other_triggerer)
     wait_for_two_heartbeats(airflow, wait.triggerer)  # by then it has handed its event over

@@ -24,10 +24,12 @@ from tests.system.server import run
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = ("127.0.0.1", "::1")
+# Whoever runs these tests may ignore Ctrl-C (a shell's background job), which the process inherits.
 STARTER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from {module} import {name}
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with {name}(folder=Path(sys.argv[1])) as server:
     print(server.processes.token, flush=True)
     time.sleep(600)

@@ -6,11 +6,13 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import time
+
+import pytest
 
 from tests.airflow.wait import wait_until
 
 SOURCE = "examplebucket-1250000000"
+DESTINATION = "inventorybucket-1250000000"
 DAG = "cos_inventory_watched"
 DAY = 24 * 60 * 60
 
@@ -40,6 +42,12 @@ def watchers(airflow):
     return count[0]
 
 
+def pause(airflow):
+    airflow.client.pause(DAG)
+    airflow.client.parse_again(DAG)
+    wait_until(lambda: not watchers(airflow), what="Airflow has stopped the watcher of a paused DAG")
+
+
 def events(airflow):
     """Dates of the reports that were announced, in order."""
     found = airflow.client.asset_events()
@@ -47,12 +55,21 @@ def events(airflow):
     return sorted(payload["date"] for payload in payloads if payload["source_bucket"] == SOURCE)
 
 
+@pytest.fixture
+def no_watcher_afterwards(airflow):
+    """Tests that come later have the triggerer to themselves."""
+    yield
+    pause(airflow)
+
+
+@pytest.mark.usefixtures("no_watcher_afterwards")
 def test_each_new_report_starts_one_run_whatever_happens_to_the_triggerer(airflow, airflow_cos):
     run_id = airflow.start_dag_run("cos_inventory_rule")
     airflow.client.wait_for_dag_run("cos_inventory_rule", run_id)
     before = deliver(airflow_cos, days=0)
     airflow.wait_for_dag(DAG)
     airflow.client.unpause(DAG)
+    airflow.client.parse_again(DAG)
     wait_until(lambda: before in watermark(airflow).get("announced", []), what="the watcher has begun")
 
     first = deliver(airflow_cos, days=1)
@@ -66,14 +83,16 @@ def test_each_new_report_starts_one_run_whatever_happens_to_the_triggerer(airflo
     assert events(airflow) == [first, second]
 
     airflow.kill("triggerer")
+    looks = len(airflow_cos.faults())
+    airflow_cos.fault(action="GetBucket", bucket=DESTINATION, times=0)  # counts
     airflow.start("triggerer")
-    time.sleep(15)  # three looks
+    wait_until(lambda: airflow_cos.faults()[looks]["seen"] >= 3, what="the watcher has looked three times")
     assert events(airflow) == [first, second]
 
-    airflow.client.pause(DAG)
-    wait_until(lambda: not watchers(airflow), what="Airflow has stopped the watcher of a paused DAG")
+    pause(airflow)
     third = deliver(airflow_cos, days=3)
     airflow.client.unpause(DAG)
+    airflow.client.parse_again(DAG)
     wait_until(lambda: third in watermark(airflow)["announced"], what="the third report is announced and kept")
     assert events(airflow) == [first, second, third]
 
