@@ -7,9 +7,12 @@ import ast
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "airflow_provider_cosinv"
@@ -185,3 +188,17 @@ def test_the_provider_info_imports_nothing_outside_the_standard_library():
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
     assert "airflow" not in loaded
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()
+
+
+def test_what_is_imported_is_declared():
+    declared = {canonicalize_name(Requirement(line).name) for line in requires("airflow-provider-cosinv") or ()}
+    distributions = packages_distributions()
+    # Airflow 3.1 may bring wtforms; type checkers read typing_extensions; pytest runs the plugin.
+    undeclared = {"airflow", "wtforms", "typing_extensions", "pytest"}
+    imported = {package for line in HOUSE for outside in line.values() for package in outside} - undeclared
+    missing = {
+        package
+        for package in imported
+        if not declared & {canonicalize_name(name) for name in distributions.get(package, [package])}
+    }
+    assert missing == set()
