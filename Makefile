@@ -16,18 +16,20 @@ OLD_BROWSER_TESTS := $(BROWSER_TESTS) -o filterwarnings=default
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 SLOWEST := --durations=20 --durations-min=1
+UNIT := --ignore=tests/airflow --ignore=tests/system
 # In the order of their names, which begins with the longest file; else it would come last and alone.
 AIRFLOW_TESTS := $(PYTEST) $(PARALLEL) --no-loadscope-reorder $(SLOWEST) tests/airflow
 
 # Each program of a running Airflow would compile all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint types unit integration airflow slow cell docs snippets system screenshots benchmark benchmark-table benchmark-waits soak matrix constraints clean
+.PHONY: help demo test lint types unit integration airflow slow thorough cell docs snippets system screenshots benchmark benchmark-table benchmark-waits soak matrix constraints clean
 
 help:
 	@echo "make demo             the main job on the emulator, with a real Airflow; no account needed"
 	@echo "make test             lint, types, and all tests that need neither a running Airflow nor other servers"
 	@echo "make integration      a real Airflow, the examples, the site, the wheel, and a million objects"
+	@echo "make thorough         the properties of the tests, each with many examples of Hypothesis"
 	@echo "make cell             the tests of make test with the oldest versions, in random order"
 	@echo "make docs             the documentation as a site, in site/; every warning is an error"
 	@echo "make snippets         docs/snippets and dags_examples into the pages that show them"
@@ -71,20 +73,23 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(PYTEST) $(PARALLEL) $(SLOWEST) -m "not integration" --ignore=tests/airflow --ignore=tests/system
+	$(PYTEST) $(PARALLEL) $(SLOWEST) -m "not integration" $(UNIT)
 
-integration: docs airflow slow
+integration: docs airflow slow thorough cell
 
 # By itself: each of the two processes has a running Airflow, which is five programs.
 airflow: $(READY)
 	$(AIRFLOW_TESTS)
 
 slow: $(READY)
-	$(PYTEST) $(PARALLEL) $(SLOWEST) -m integration --ignore=tests/airflow --ignore=tests/system
+	$(PYTEST) $(PARALLEL) $(SLOWEST) -m integration $(UNIT)
 
-# The tests of make test once more: with the oldest versions, in an order of chance, with many examples of Hypothesis.
+thorough: $(READY)
+	$(PYTEST) $(PARALLEL) $(SLOWEST) -m "hypothesis and not integration" --hypothesis-profile=thorough $(UNIT)
+
+# The tests of make test once more, with the oldest versions and in random order.
 cell: $(READY)
-	$(BIN)/python -m tests.matrix --only lowest --python 3.11
+	$(BIN)/python -m tests.matrix --only lowest --python 3.11 --quick
 
 # With --quiet it would not count warnings. The variable spares a page of notices about other tools.
 docs: $(READY)

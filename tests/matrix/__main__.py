@@ -18,6 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
     parser.add_argument("--only", metavar="NAME", help="rows of the Airflows whose name has this in it, such as 3.1")
     parser.add_argument("--python", choices=PYTHONS, help="rows of this Python alone")
+    parser.add_argument("--quick", action="store_true", help="only the tests of make test")
     parser.add_argument("--resolve", action="store_true", help="write the files of pins instead")
     arguments = parser.parse_args()
     releases = [release for release in RELEASES if (arguments.only or "") in release.name]
@@ -31,7 +32,7 @@ def main() -> None:
     for release in releases:
         for python in release.pythons:
             if arguments.python in {None, python}:
-                row = Row(release=release, python=python)
+                row = Row(release=release, python=python, is_quick=arguments.quick)
                 outcomes[row] = _run(row)
     say(as_markdown(releases, outcomes))
     words = {outcome.word for outcome in outcomes.values()}

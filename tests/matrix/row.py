@@ -15,11 +15,12 @@ from tests.matrix.releases import LEFT_OUT, ROOT, Release
 
 FOLDER = ROOT / ".matrix"
 
-# An order of chance, whose seed stands at the top of the log, and many examples of Hypothesis.
+# In random order; the seed stands at the top of the log.
 _PYTEST = (
-    "-p", "no:cacheprovider", "-p", "randomly", "--hypothesis-profile=thorough", "-n", "2", "--dist", "loadfile",
-    "--durations=20", "--durations-min=1",
+    "-p", "no:cacheprovider", "-p", "randomly", "-n", "2", "--dist", "loadfile", "--durations=20", "--durations-min=1",
 )  # fmt: skip
+_ALL = ("--hypothesis-profile=thorough",)
+_QUICK = ("-m", "not integration")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +52,12 @@ class Row:
 
     :param release: an Airflow
     :param python: such as ``3.11``
+    :param is_quick: run only the tests of ``make test``, with its few examples of Hypothesis
     """
 
     release: Release
     python: str
+    is_quick: bool = False
 
     @property
     def name(self) -> str:
@@ -84,7 +87,15 @@ class Row:
         return {
             "the package and its pins do not fit together": (*pip, "--editable", ".[cam,dev,table]"),
             "an example": (python, "-m", "tests.matrix.example"),
-            "unit tests": (python, "-m", "pytest", *_PYTEST, *ignored, *deselected),
+            "unit tests": (
+                python,
+                "-m",
+                "pytest",
+                *_PYTEST,
+                *(_QUICK if self.is_quick else _ALL),
+                *ignored,
+                *deselected,
+            ),
         }
 
 
