@@ -84,6 +84,7 @@ class Row:
         pip = (UV, "pip", "install", "--python", python, "--constraint", str(self.release.pins))
         ignored = [f"--ignore={path}" for path in LEFT_OUT]
         deselected = [f"--deselect={one.test}" for one in self.release.left_out if self.python in one.pythons]
+        chosen = _QUICK if self.is_quick else _ALL
         return {
             "the package and its pins do not fit together": (*pip, "--editable", ".[cam,dev,table]"),
             "an example": (python, "-m", "tests.matrix.example"),
