@@ -88,15 +88,7 @@ class Row:
         return {
             "the package and its pins do not fit together": (*pip, "--editable", ".[cam,dev,table]"),
             "an example": (python, "-m", "tests.matrix.example"),
-            "unit tests": (
-                python,
-                "-m",
-                "pytest",
-                *_PYTEST,
-                *(_QUICK if self.is_quick else _ALL),
-                *ignored,
-                *deselected,
-            ),
+            "unit tests": (python, "-m", "pytest", *_PYTEST, *chosen, *ignored, *deselected),
         }
 
 
