@@ -49,7 +49,7 @@ _GONE = "NoSuchUpload"
 
 
 class UploadCalls(Caller):
-    """Objects, written. What was there under the key is there until the new object is there as a whole."""
+    """Uploads. The old object stays visible until the new one is complete."""
 
     def upload_file(
         self, bucket: str, key: str, path: Path, *, threshold: int = SINGLE_PUT_LIMIT, part_size: int = PART_SIZE

@@ -144,7 +144,7 @@ def _check_pattern(name: str, pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"{name} is no regular expression: {error}.") from None
+        raise ValueError(f"{name} is not a valid regular expression: {error}.") from None
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Delivery:
         """
         match = _DELIVERY.fullmatch(text)
         if not match:
-            raise ValueError(f"{text!r} is no time of delivery; write now, polls:3 or seconds:30.")
+            raise ValueError(f"{text!r} is not a time of delivery; write now, polls:3 or seconds:30.")
         return cls(polls=int(match[1] or 0), seconds=float(match[2] or 0))
 
 

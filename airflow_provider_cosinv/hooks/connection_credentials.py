@@ -21,7 +21,7 @@ from airflow_provider_cosinv.hooks.connection_values import proxies, text, whole
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-# What means nothing without assume_role.
+# Fields that need assume_role.
 _OF_THE_ROLE = ("role_arn", "role_session_name", "external_id", "duration_seconds", "credential_source")
 
 
@@ -51,7 +51,7 @@ def read_credentials(
             )
     if kind is None:
         return _stored(connection, extra)
-    source = _source(extra, kind, timeout)  # a kind that there is not is told first
+    source = _source(extra, kind, timeout)  # an unknown kind is an error first
     if _has_key(connection, extra):
         raise _two_identities("credential", kind)
     return source

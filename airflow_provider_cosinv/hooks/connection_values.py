@@ -48,7 +48,7 @@ def text(extra: Mapping[str, Any], field: str) -> str | None:
     value = extra.get(field)
     if value is not None and not isinstance(value, str):
         raise COSInventoryConfigurationError(
-            f"{field} is no text.", parameter=field, hint="Write it between quotation marks."
+            f"{field} is not a string.", parameter=field, hint="Write it between quotation marks."
         )
     return value or None
 
@@ -74,7 +74,7 @@ def seconds(extra: Mapping[str, Any], field: str, *, default: float) -> float:
     """
     Return a time-out.
 
-    :raises COSInventoryConfigurationError: where it is no number
+    :raises COSInventoryConfigurationError: where it is not a number
     """
     value = extra.get(field)
     if value is None or value == "":

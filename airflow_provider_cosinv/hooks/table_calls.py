@@ -108,7 +108,7 @@ class TableCalls(BaseHook):
         """
         Write a report, or some of its data files, as one Parquet file (zstd), verified; needs the extra ``table``.
 
-        Its name depends on the report and the data files alone: who does it again writes the same file anew.
+        Its name depends on the report and the data files alone: running it again overwrites the same file.
 
         :param manifest: the output of a COSInventorySensor, or a :class:`Manifest`
         :param batch: some of its data files, as ``Manifest.batches`` cuts them; default: all

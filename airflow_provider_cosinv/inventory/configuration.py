@@ -27,7 +27,7 @@ def _refuse(parameter: str, message: str, hint: str) -> COSInventoryConfiguratio
 
 def _check_text(value: object, parameter: str) -> None:
     if not isinstance(value, str):
-        raise _refuse(parameter, f"{quoted(value)} is no text.", "Give text.")
+        raise _refuse(parameter, f"{quoted(value)} is not a string.", "Give text.")
     if found := _NOT_IN_XML.search(value):
         raise _refuse(
             parameter,
@@ -51,7 +51,7 @@ class Tag:
 
 def _check_tag(tag: object) -> None:
     if not isinstance(tag, Tag):
-        raise _refuse("tags", f"{quoted(tag)} is no tag.", 'Give tags, such as Tag("age", "18").')
+        raise _refuse("tags", f"{quoted(tag)} is not a tag.", 'Give tags, such as Tag("age", "18").')
     _check_text(tag.key, "tags")
     _check_text(tag.value, "tags")
     if not tag.key:
@@ -82,7 +82,7 @@ class InventoryFilter:
             if moment is not None and (not isinstance(moment, datetime) or moment.utcoffset() is None):
                 raise _refuse(
                     name,
-                    f"{quoted(moment)} is no time with a zone.",
+                    f"{quoted(moment)} is not a time with a zone.",
                     "Give an aware time, such as 2026-01-31T00:00:00Z.",
                 )
             if moment is not None and not FIRST <= moment < LAST + timedelta(seconds=1):
@@ -103,12 +103,14 @@ class InventoryFilter:
             _check_tag(tag)
         if isinstance(self.storage_classes, str):
             raise _refuse(
-                "storage_classes", f"{quoted(self.storage_classes)} is no list.", 'Give ("STANDARD",), for one.'
+                "storage_classes", f"{quoted(self.storage_classes)} is not a list.", 'Give ("STANDARD",), for one.'
             )
         for storage_class in self.storage_classes:
             _check_text(storage_class, "storage_classes")
             if not storage_class or storage_class != storage_class.strip():
-                raise _refuse("storage_classes", f"{quoted(storage_class)} is no class.", "Name it, such as STANDARD.")
+                raise _refuse(
+                    "storage_classes", f"{quoted(storage_class)} is not a storage class.", "Name it, such as STANDARD."
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +175,7 @@ class Schedule:
         if self.monthly_date is not None and (
             type(self.monthly_date) is not int or not 1 <= self.monthly_date <= _LAST_DAY
         ):
-            raise _refuse("monthly_date", f"{quoted(self.monthly_date)} is no day of a month.", "Use 1 to 31.")
+            raise _refuse("monthly_date", f"{quoted(self.monthly_date)} is not a day of a month.", "Use 1 to 31.")
 
 
 @dataclass(frozen=True, kw_only=True)

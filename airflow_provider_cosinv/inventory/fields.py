@@ -41,7 +41,7 @@ def check_optional_fields(fields: Iterable[str], *, parameter: str = "optional_f
     """
     if isinstance(fields, str) or not isinstance(fields, Iterable):
         raise COSInventoryConfigurationError(
-            f"{quoted(fields)} is no list.", parameter=parameter, hint='Give a list, such as ["Size", "ETag"].'
+            f"{quoted(fields)} is not a list.", parameter=parameter, hint='Give a list, such as ["Size", "ETag"].'
         )
     names = tuple(fields)
     for name in names:

@@ -56,9 +56,11 @@ class InventoryJob:
         BucketName.parse(self.destination_bucket, parameter="destination_bucket")
         check_region(self.region)
         if not isinstance(self.report_prefix, str) or not self.report_prefix:
-            raise COSInventoryConfigurationError(f"{quoted(self.report_prefix)} is no key.", parameter="report_prefix")
+            raise COSInventoryConfigurationError(
+                f"{quoted(self.report_prefix)} is not a valid key.", parameter="report_prefix"
+            )
         if not isinstance(self.job_id, (str, type(None))):
-            raise COSInventoryConfigurationError(f"{quoted(self.job_id)} is no JobId.", parameter="job_id")
+            raise COSInventoryConfigurationError(f"{quoted(self.job_id)} is not a JobId.", parameter="job_id")
         if not isinstance(self.attached, bool):
             raise COSInventoryConfigurationError(
                 f"{quoted(self.attached)} is neither true nor false.", parameter="attached"
@@ -91,7 +93,7 @@ class InventoryJob:
         :raises COSInventoryConfigurationError: where a key is missing or wrong
         """
         if not isinstance(data, Mapping):
-            raise _no_job(f"{quoted(data)} is no job.")
+            raise _no_job(f"{quoted(data)} is not a job.")
         for name, known in cls.__dataclass_fields__.items():
             if name not in data and known.default is MISSING:
                 raise _no_job(f"The job has no {name}.")
@@ -136,11 +138,11 @@ class InventoryJob:
 
 def _moment(value: Any, name: str) -> datetime:
     if not isinstance(value, str):
-        raise _no_job(f"This is no job: {name} is {quoted(value)}.")
+        raise _no_job(f"This is not a job: {name} is {quoted(value)}.")
     try:
         return datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError as error:
-        raise COSInventoryConfigurationError(f"This is no job: {shown(error)}.", parameter=name) from None
+        raise COSInventoryConfigurationError(f"This is not a job: {shown(error)}.", parameter=name) from None
 
 
 def _no_job(message: str) -> COSInventoryConfigurationError:

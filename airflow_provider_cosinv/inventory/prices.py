@@ -19,11 +19,11 @@ def inventory_bill(listed_objects: int, price_per_million: Decimal | float | str
 
     :param listed_objects: of the manifest: ``manifest["listed_objects"]``
     :param price_per_million: of a million objects, in any currency; text or a Decimal is exact
-    :raises COSInventoryConfigurationError: where one of them is no number, or negative
+    :raises COSInventoryConfigurationError: where one of them is not a number, or negative
     """
     if isinstance(listed_objects, bool) or not isinstance(listed_objects, int) or listed_objects < 0:
         raise COSInventoryConfigurationError(
-            f"{quoted(listed_objects)} is no count of objects.",
+            f"{quoted(listed_objects)} is not a count of objects.",
             parameter="listed_objects",
             hint='Give manifest["listed_objects"]; a manifest of the first shape (2019) has none.',
         )
@@ -33,7 +33,7 @@ def inventory_bill(listed_objects: int, price_per_million: Decimal | float | str
         price = Decimal("NaN")
     if not price.is_finite() or price < 0:
         raise COSInventoryConfigurationError(
-            f"{quoted(price_per_million)} is no price.",
+            f"{quoted(price_per_million)} is not a price.",
             parameter="price_per_million",
             hint='Give a number, such as "0.0027".',
         )

@@ -125,7 +125,9 @@ def seconds(value: Any, parameter: str) -> float:
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < _MOST_SECONDS:
         raise COSInventoryConfigurationError(
-            f"{quoted(value)} is no time to wait.", parameter=parameter, hint="Give seconds above zero, or a timedelta."
+            f"{quoted(value)} is not a valid duration.",
+            parameter=parameter,
+            hint="Give seconds above zero, or a timedelta.",
         )
     return float(value)
 
@@ -134,7 +136,7 @@ def _sequence(value: Sequence[str] | str | None, parameter: str) -> tuple[str, .
     found = _decoded(value, parameter) or ()
     if not isinstance(found, (list, tuple)):
         raise COSInventoryConfigurationError(
-            f"{quoted(found)} is no list.", parameter=parameter, hint=f"Give {_EXAMPLES[parameter]}."
+            f"{quoted(found)} is not a list.", parameter=parameter, hint=f"Give {_EXAMPLES[parameter]}."
         )
     return tuple(found)
 
@@ -149,7 +151,7 @@ def _decoded(value: Any, parameter: str) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         raise COSInventoryConfigurationError(
-            f"{quoted(value)} is text, but no JSON.",
+            f"{quoted(value)} is text, but not JSON.",
             parameter=parameter,
             hint=f"Give {_EXAMPLES[parameter]}, or {{{{ params.{parameter} | tojson }}}} in a template.",
         ) from None
@@ -164,7 +166,9 @@ def _parse_moment(value: datetime | str | None, parameter: str) -> datetime | No
         return datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
     except (AttributeError, ValueError):
         raise COSInventoryConfigurationError(
-            f"{quoted(value)} is no time.", parameter=parameter, hint="Write ISO 8601, such as 2026-01-31T00:00:00Z."
+            f"{quoted(value)} is not a valid time.",
+            parameter=parameter,
+            hint="Write ISO 8601, such as 2026-01-31T00:00:00Z.",
         ) from None
 
 

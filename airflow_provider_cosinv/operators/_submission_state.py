@@ -88,7 +88,7 @@ class Memory:
             job = InventoryJob.from_dict(stored["job"]) if stored["job"] else None
             return Attempt(began=datetime.fromisoformat(stored["began"]), job=job)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            self.log.warning("What the task state store has as %s is not this task's: %s", STATE_KEY, quoted(error))
+            self.log.warning("Ignoring task state %s: not written by this task: %s", STATE_KEY, quoted(error))
             return None
 
     def begin(self, began: datetime) -> None:

@@ -53,7 +53,7 @@ class TableOperator(TextFields):
     region: str | None
 
     _written: Dataset | None = None
-    # Whether there is something to break off.
+    # Whether execute is running.
     _is_working = False
 
     @cached_property
@@ -156,7 +156,7 @@ def rendered(value: Any, parameter: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise COSInventoryConfigurationError(
-            f"{parameter} is text, but no JSON.",
+            f"{parameter} is text, but not JSON.",
             parameter=parameter,
             hint=f"{_WHAT_TO_GIVE.get(parameter, _A_REPORT)}, or add | tojson in a template.",
         ) from None

@@ -78,7 +78,7 @@ class COSFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
-        # A key may end in a slash, and hold what means something in a URL.
+        # A key may end in "/" and may contain "?" or "#": take it literally.
         return path.removeprefix("cos://")
 
     def unstrip_protocol(self, name: str) -> str:

@@ -165,7 +165,9 @@ def _check_names_a_file(location: ResultLocation) -> None:
 
 
 def _refuse(text: object, hint: str) -> COSInventoryConfigurationError:
-    return COSInventoryConfigurationError(f"{quoted(text)} is no place for a result.", parameter=_PARAMETER, hint=hint)
+    return COSInventoryConfigurationError(
+        f"{quoted(text)} is not a valid destination.", parameter=_PARAMETER, hint=hint
+    )
 
 
 def _explained(error: OSError, location: ResultLocation) -> COSInventoryError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A result must not take the place of what it is made of: a part, or a file of the report."""
+"""Refuse a destination that would overwrite one of the inputs of a result."""
 
 from __future__ import annotations
 

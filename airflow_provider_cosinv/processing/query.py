@@ -153,7 +153,7 @@ def answer(
 def _check_max_rows(max_rows: int) -> None:
     if isinstance(max_rows, bool) or not isinstance(max_rows, int) or not 1 <= max_rows <= _MOST_ROWS:
         raise COSInventoryConfigurationError(
-            f"{quoted(max_rows)} is no number of rows from 1 to {_MOST_ROWS}.",
+            f"{quoted(max_rows)} is not a number of rows from 1 to {_MOST_ROWS}.",
             parameter="max_rows",
             hint="Give a whole number, such as 1000; what is written to a destination has no limit.",
         )

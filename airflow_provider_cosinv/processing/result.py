@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A result on its way to where it goes: checked before the work, made in a temporary folder, published when right."""
+"""A result: checked before the work, written to a temporary file, then published."""
 
 from __future__ import annotations
 

@@ -48,7 +48,9 @@ class ReportSource:
             return cls(report, None)
         if isinstance(batch, (str, Mapping)) or not isinstance(batch, Iterable):
             raise COSInventoryConfigurationError(
-                f"{quoted(batch)} is no list of data files.", parameter="batch", hint="Pass one of Manifest.batches()."
+                f"{quoted(batch)} is not a list of data files.",
+                parameter="batch",
+                hint="Pass one of Manifest.batches().",
             )
         files = tuple(as_data_file(file) for file in batch)
         known = frozenset(report.files)
@@ -108,7 +110,7 @@ class PartsSource:
             # Where another parameter gave them, as a side of a diff, a manifest is right, too.
             is_parts = parameter == "parts"
             raise COSInventoryConfigurationError(
-                f"{quoted(parts)} are no parts of a report." if is_parts else f"{quoted(parts)} is no report.",
+                f"{quoted(parts)} are not parts of a report." if is_parts else f"{quoted(parts)} is not a report.",
                 parameter=parameter,
                 hint=f"Pass {'' if is_parts else _A_MANIFEST}the output of COSInventoryToParquetOperator, or the paths "
                 "of what it wrote.",

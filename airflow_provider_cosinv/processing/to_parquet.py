@@ -50,7 +50,7 @@ def part_name(report: Manifest, files: Iterable[DataFile]) -> str:
 def _in_folder(folder: str, name: str) -> ResultLocation:
     if not isinstance(folder, str):
         raise COSInventoryConfigurationError(
-            f"{quoted(folder)} is no folder.",
+            f"{quoted(folder)} is not a folder path.",
             parameter="destination",
             hint="Write cos://name-APPID/folder/, or /a/folder/.",
         )

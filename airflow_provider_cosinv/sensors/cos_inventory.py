@@ -131,7 +131,7 @@ class COSInventorySensor(TextFields, BaseSensorOperator):
             data = json.loads(self.job) if isinstance(self.job, str) else self.job
         except (ValueError, RecursionError):
             raise COSInventoryConfigurationError(
-                "job is text, but no JSON.",
+                "job is text, but not JSON.",
                 parameter="job",
                 hint="Pass submit.output, or {{ ti.xcom_pull(task_ids='submit') | tojson }} in a template.",
             ) from None

@@ -192,7 +192,7 @@ class COSInventoryEventTrigger(BaseEventTrigger):
 
     async def _pause(self) -> None:
         interval = self.poke_interval
-        # One that is no number is told when it is used; the pause must not end the watcher.
+        # One that is not a number is told when it is used; the pause must not end the watcher.
         usable = isinstance(interval, (int, float)) and 0 <= interval < _LONGEST_INTERVAL
         await asyncio.sleep(_UNTIL_STORED if self._announced else interval if usable else _LONGEST_INTERVAL)
 

@@ -55,7 +55,7 @@ class Pacer:
         self._opens = 0.0
         self._pause = 0.0
         self._slowed = 0.0
-        # Of all timers: each would copy its own.
+        # One context for all timers: call_later would copy it each time.
         self._context = copy_context()
 
     def turn(self, pause: float, *, within: float) -> Turn:

@@ -80,7 +80,7 @@ class StateLog:
         """Take up what an earlier process of this attempt wrote down with :meth:`remember`."""
         store = context.get("task_state_store")
         if store is None:
-            # Before Airflow 3.3 there is none; nearly always it was this.
+            # Airflow before 3.3 has no state store: assume "not there yet", which is almost always right.
             self.last = _ABSENT
             return
         try:

@@ -118,8 +118,8 @@ def test_a_missing_key_is_an_error_that_says_what_to_pass(missing: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (["disposable"], "['disposable'] is no job."),
-        ({**JOB.as_dict(), "submitted_at": 7}, "This is no job: submitted_at is 7."),
+        (["disposable"], "['disposable'] is not a job."),
+        ({**JOB.as_dict(), "submitted_at": 7}, "This is not a job: submitted_at is 7."),
     ],
 )
 def test_what_is_no_job_is_named_in_words(data: Any, message: str) -> None:

@@ -318,7 +318,7 @@ def test_a_manifest_with_a_value_of_another_type_is_refused(name: str, value: ob
 def test_a_value_of_another_type_is_named_in_words() -> None:
     with pytest.raises(COSInventoryConfigurationError) as raised:
         Manifest.from_dict({**parse().as_dict(), "columns": "Key"})
-    assert raised.value.message == "This is no manifest: columns is 'Key'."
+    assert raised.value.message == "This is not a manifest: columns is 'Key'."
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 7])

@@ -60,7 +60,7 @@ FORMS = {
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (b'"1","a","two",""\n', "is no number"),
+        (b'"1","a","two",""\n', "is not a number"),
         (b'"1","a"\n', "it has 2 fields"),
         (b'"1","a\xff","1",""\n', "not UTF-8"),
         (b'"1","a"x,"1",""\n', "expected after"),

@@ -204,7 +204,7 @@ def test_what_is_not_gzip_is_refused(body: bytes) -> None:
     [
         ("1,b,a,1,x\n1,b,b,2\n", 2, "it has 4 fields, the schema has 5"),
         ("1,b,a,1,x,y\n", 1, "it has 6 fields, the schema has 5"),
-        ("1,b,a,1,x\n1,b,b,two,\n", 2, "Size: 'two' is no number"),
+        ("1,b,a,1,x\n1,b,b,two,\n", 2, "Size: 'two' is not a number"),
         ("1,b,a%2,1,x\n", 1, "begins no escape"),
         ("1,b,a,1,x\n\n1,b,%ff,2,\n", 3, "not UTF-8 when decoded"),
         ('1,b,a,1,"x\ny"\n1,b,,2,\n', 3, "Key is empty"),

@@ -223,7 +223,7 @@ class TestWhatIsWrong:
     def test_there_must_be_a_current_report(self, reports):
         error = compare_until_refused(previous=reports[0], current=None)
         assert error.parameter == "current"
-        assert error.message == "None is no report."
+        assert error.message == "None is not a report."
         assert error.hint.startswith(
             "Pass a manifest, such as the output of a COSInventorySensor; or the output of COSInv"
         )

@@ -312,6 +312,6 @@ def test_a_fault_on_the_way_is_waited_out(cos, client, result):
 
 def test_a_folder_on_cos_is_no_place_for_a_result(cos, client, result):
     for act in (check_writable, partial(publish, result)):
-        with pytest.raises(COSInventoryConfigurationError, match="is no place for a result"):
+        with pytest.raises(COSInventoryConfigurationError, match="is not a valid destination"):
             act(on_cos("parts/"), client)
     assert cos.keys(DESTINATION) == []

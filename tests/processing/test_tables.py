@@ -65,7 +65,7 @@ def test_parts_are_opened_by_what_wrote_them(manifest):
     parts = [hook.to_parquet(manifest, batch=[file]) for file in manifest["files"]]
     with hook.open_parts(parts) as table:
         assert table.fetch(COUNT, max_rows=1).rows == [{"n": 3}]
-    with pytest.raises(COSInventoryConfigurationError, match="no parts of a report"):
+    with pytest.raises(COSInventoryConfigurationError, match="are not parts of a report"):
         hook.open_parts([{"rows": 3}])
 
 

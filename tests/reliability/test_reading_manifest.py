@@ -73,8 +73,11 @@ WRONG = {
     "no columns": ({"fileSchema": None}, "fileSchema is None"),
     "columns without Key": ({"fileSchema": "Appid, Bucket, Size"}, "fileSchema is"),
     "a column twice": ({"fileSchema": "Key, Size, Size"}, "fileSchema is"),
-    "a count that is no number": ({"filterObjectCount": "many"}, "filterObjectCount is 'many', which is no number"),
-    "a size that is no number": (file(size="1e3"), "size is '1e3', which is no number"),
+    "a count that is not a number": (
+        {"filterObjectCount": "many"},
+        "filterObjectCount is 'many', which is not a number",
+    ),
+    "a size that is not a number": (file(size="1e3"), "size is '1e3', which is not a number"),
     "no size": (file(size=None), "The size of the data file"),
     "no MD5": (file(md5Checksum=None), "The MD5 of the data file"),
     "an MD5 that is none": (file(md5Checksum="0" * 31), "The MD5 of the data file"),

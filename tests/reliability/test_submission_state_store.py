@@ -151,6 +151,6 @@ def test_what_a_person_or_another_release_wrote_into_it_is_told_and_not_believed
     store.set(KEY, damage(store.get(KEY)))
     again = attempt(context)
     assert again.submitted == ATTACHED
-    assert any(f"What the task state store has as {KEY} is not this task's" in line for line in again.log)
+    assert any(f"Ignoring task state {KEY}: not written by this task" in line for line in again.log)
     assert attempt(context).submitted == ATTACHED
     assert cos.accepted_posts(SOURCE) == 1

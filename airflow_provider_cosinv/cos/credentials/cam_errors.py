@@ -101,7 +101,7 @@ def unusable(source: CredentialSource, error: COSInventoryConfigurationError) ->
 def ended_already(source: CredentialSource) -> COSInventoryPermissionError:
     """Return the error for credentials that ended before they were issued."""
     return COSInventoryPermissionError(
-        f"The source of the connection's credentials, {source}, issued some that have ended already.",
+        f"The source of the connection's credentials, {source}, issued credentials that had already expired.",
         parameter=PARAMETER,
         hint="Set the clock of this machine.",
     )

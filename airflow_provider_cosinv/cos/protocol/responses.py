@@ -60,7 +60,7 @@ _CLASS_BY_CODE: Mapping[str, type[COSInventoryError]] = {
     # Also below a 200, where joining the parts of an upload fails after COS began to answer.
     "InternalError": COSInventoryTransientError,
     "ServiceUnavailable": COSInventoryTransientError,
-    # 400, but about who asks.
+    # HTTP 400, but a credential error.
     "ExpiredToken": COSInventoryPermissionError,
     "InvalidToken": COSInventoryPermissionError,
 }

@@ -58,7 +58,7 @@ class RetryPolicy:
         return state.attempt_number >= attempts
 
 
-#: For who looks again in a while anyway: a lost packet is not worth an interval, and who is throttled shall go away.
+#: For polling: retry a lost packet at once; leave throttling to the next poll.
 POLLING_POLICY = RetryPolicy(attempts=3, throttled_attempts=1, slow_attempts=1)
 
 

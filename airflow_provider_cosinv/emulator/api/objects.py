@@ -53,7 +53,7 @@ def new_object(request: COSRequest) -> ObjectVersion:
         raise COSError("KeyTooLong", f"A key has at most {_MAX_KEY_BYTES} bytes.")
     storage_class = request.headers.get("x-cos-storage-class", "STANDARD")
     if not _STORAGE_CLASS.fullmatch(storage_class):
-        raise COSError("InvalidStorageClass", f"{storage_class!r} is no storage class.")
+        raise COSError("InvalidStorageClass", f"{storage_class!r} is not a storage class.")
     return ObjectVersion(
         key=request.key,
         size=0,

@@ -22,7 +22,7 @@ def included(
 
 def matcher(conditions: InventoryFilter) -> Callable[[ObjectVersion], bool]:
     """
-    Return what tells whether an object passes a filter.
+    Return a predicate for a filter.
 
     The period is compared with the last modification: one page says created, another modified.
     """

@@ -128,7 +128,7 @@ def _by_class(
     seen: set[str] = set()
     for name, entry in value.items():
         if not isinstance(name, str) or not plain_class(name):
-            raise ValueError(f"has {quoted(name)}, which is no storage class")
+            raise ValueError(f"has {quoted(name)}, which is not a storage class")
         if plain_class(name) in seen:
             raise ValueError(f"has the class {quoted(name)} twice")
         seen.add(plain_class(name))
@@ -140,7 +140,7 @@ def _by_class(
 
 
 def _read_price(value: Any) -> float:
-    # float() would take more texts than those of a number, and a yes is no price.
+    # float() would take more texts than those of a number, and a yes is not a price.
     is_number = _NUMBER.fullmatch(value) if isinstance(value, str) else isinstance(value, (int, float, Decimal))
     if isinstance(value, bool) or not is_number:
         raise ValueError(f"is {quoted(value)}, not a number")

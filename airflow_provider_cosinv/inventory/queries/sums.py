@@ -59,7 +59,7 @@ def class_group(column: str = "StorageClass") -> Group:
 
 
 def prefix_group(source: Source, depth: int) -> Group:
-    """Group by prefix; of an encoded key no more than the prefix is decoded, and what is known is not cut off again."""
+    """Group by prefix: decode only the prefix of a key; reuse the prefix column if the table has one."""
     if depth and (table := source.at_depth(depth)):
         return Group("prefix", FOLDERS, "parts.prefix", table=table)
     if depth == 0 or not source.encoded:

@@ -83,7 +83,7 @@ class Manifest:
 
     @property
     def date(self) -> str:
-        """The report's date, ``YYYYMMDD``, which is one, too."""
+        """The report's date, ``YYYYMMDD``: the last folder of the manifest's key."""
         return ("", *self.manifest_key.split("/"))[-2]
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Manifest:
         :raises COSInventoryConfigurationError: where a key is missing or not of its type
         """
         if not isinstance(data, Mapping):
-            raise _no_manifest(f"{quoted(data)} is no manifest.")
+            raise _no_manifest(f"{quoted(data)} is not a manifest.")
         for name in cls.__dataclass_fields__:
             if name not in data:
                 raise _no_manifest(f"The manifest has no {name}.")
@@ -114,7 +114,7 @@ class Manifest:
             )
             values["files"] = tuple(as_data_file(file) for file in _expect(data["files"], (list, tuple), "files"))
         except TypeError as error:
-            raise _no_manifest(f"This is no manifest: {error}.") from error
+            raise _no_manifest(f"This is not a manifest: {error}.") from error
         return cls(**values)
 
     def batches(self, *, at_most: int = _MAX_BATCHES) -> list[list[DataFileDict]]:
@@ -194,7 +194,7 @@ def as_data_file(file: DataFile | Mapping[str, Any]) -> DataFile:
         )
     except (KeyError, TypeError) as error:
         raise COSInventoryConfigurationError(
-            f"{quoted(file)} is no data file.",
+            f"{quoted(file)} is not a data file.",
             parameter="files",
             hint='A file reads {"key": …, "size": …, "md5": …}.',
         ) from error

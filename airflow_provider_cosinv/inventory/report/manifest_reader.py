@@ -184,7 +184,7 @@ class ManifestReader:
         different = {name.lower() for name in columns}
         if "key" not in different or "" in different or len(different) < len(columns) or len(columns) > _MOST_COLUMNS:
             raise self._error(
-                f"fileSchema is {quoted(schema)}, which is no list of different columns with Key among them."
+                f"fileSchema is {quoted(schema)}, which is not a list of different columns with Key among them."
             )
         return columns
 
@@ -224,7 +224,7 @@ class ManifestReader:
             return None
         digits = str(value) if _is_short_number(value) else ""
         if not _NUMBER.fullmatch(digits) or int(digits) > _LARGEST:
-            raise self._error(f"{name} is {quoted(value)}, which is no number.")
+            raise self._error(f"{name} is {quoted(value)}, which is not a number.")
         return int(digits)
 
 

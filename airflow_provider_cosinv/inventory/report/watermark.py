@@ -70,7 +70,7 @@ class Watermark:
         return date > self.floor and date not in self.announced
 
     def with_announced(self, dates: Iterable[str]) -> Watermark:
-        """Return the one after these were announced, too."""
+        """Return a copy with these dates marked as announced."""
         known = sorted({*self.announced, *(date for date in dates if date > self.floor)})
         over, kept = known[:-REMEMBERED], known[-REMEMBERED:]
         return replace(self, floor=over[-1] if over else self.floor, announced=tuple(kept))
@@ -94,7 +94,7 @@ class Watermark:
                 check_date(date)
         except (KeyError, TypeError, ValueError, RecursionError):
             raise COSInventoryConfigurationError(
-                f"{quoted(text)} is no watermark.",
+                f"{quoted(text)} is not a watermark.",
                 parameter=parameter,
                 hint='Delete the Variable, and only later reports are new; or write {"floor": "20261101", '
                 '"announced": []}, and those after this date are.',

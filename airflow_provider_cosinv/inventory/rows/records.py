@@ -148,7 +148,7 @@ def parse_timestamp(text: str) -> datetime:
         # A zone of -0000 gives a naive time.
         moment = parsedate_to_datetime(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    raise ValueError(f"{quoted(text)} is no time that COS writes")
+    raise ValueError(f"{quoted(text)} is not a known timestamp format")
 
 
 def parse_boolean(text: str) -> bool:
@@ -156,7 +156,7 @@ def parse_boolean(text: str) -> bool:
     try:
         return _BOOLEANS[text.lower()]
     except KeyError:
-        raise ValueError(f"{quoted(text)} is no boolean") from None
+        raise ValueError(f"{quoted(text)} is not a boolean") from None
 
 
 def parse_size(text: str) -> int:
@@ -172,7 +172,7 @@ def parse_crc64(text: str) -> int:
 def _parse_integer(text: str, largest: int) -> int:
     # Python's int would take 1_0 and +1 too, and refuses thousands of digits.
     if not _INTEGER.fullmatch(text):
-        raise ValueError(f"{quoted(text)} is no number")
+        raise ValueError(f"{quoted(text)} is not a number")
     digits = text.lstrip("0") or "0"
     if len(digits) > len(str(largest)) or int(digits) > largest:
         raise ValueError(f"{quoted(text)} is too large")

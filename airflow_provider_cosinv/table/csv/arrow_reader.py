@@ -239,7 +239,7 @@ def _made(handed: deque[tuple[bytes, Future[_Made]]], *, most: int = 0) -> Itera
 
 class _CarefulReader(Iterator[TextBlock]):
     """
-    Reads rows as the record reader does, a large block at a time; it is itself the small blocks of these.
+    Runs the record reader over one large block; iterating it yields that block in small pieces.
 
     ``lines_before`` is how many lines of the file lie before the next block.
     """

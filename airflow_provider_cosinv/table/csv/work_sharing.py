@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threads that have nothing left to do of their own, and do what others hand them."""
+"""Work sharing: idle reader threads decode blocks for busy ones."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ TAKEN = frozenset({FOLDERS, "file_row_number"})
 
 # Each is a SELECT that looks at its part: more of them take longer than the keys.
 _MOST_LOOKS = 256
-# Of the rows, that have known folders; below it, reading twice from a part costs what is saved.
+# Minimum share of rows whose folders the statistics reveal; below it the second pass costs more than it saves.
 _LEAST_KNOWN = 0.25
 
 

@@ -67,7 +67,7 @@ class InventoryLocation:
         segments = check_text(self.prefix or "", "destination_prefix").strip("/").split("/")
         if self.prefix and ({"", ".", ".."} & set(segments) or "\0" in self.prefix):
             raise COSInventoryConfigurationError(
-                f"{quoted(self.prefix)} is no prefix to write an inventory below.",
+                f"{quoted(self.prefix)} is not a valid destination prefix.",
                 parameter="destination_prefix",
                 hint="Write names with one slash between them, such as selections/daily.",
             )
@@ -211,7 +211,7 @@ def chosen_columns(report: Manifest, columns: Sequence[str] | None) -> tuple[Tab
         or not all(isinstance(name, str) for name in columns)
     ):
         raise COSInventoryConfigurationError(
-            f"{quoted(columns)} is no list of columns.",
+            f"{quoted(columns)} is not a list of columns.",
             parameter="columns",
             hint='Give a list, such as ["Appid", "Bucket", "Key", "Size"].',
         )
