@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from airflow_provider_cosinv.cos.post_inventory import Submission, SubmissionJournal
+from airflow_provider_cosinv.cos.post_inventory import PostInventory, SubmissionJournal
 from airflow_provider_cosinv.cos.protocol import operations
 from airflow_provider_cosinv.cos.protocol.listing import next_token
 from airflow_provider_cosinv.cos.protocol.models import SubmittedInventory
@@ -50,7 +50,7 @@ class InventoryCalls(Caller):
         :raises COSInventoryDuplicateError: where the id was used before this call
         :raises COSInventoryUnansweredError: where no try was answered, and COS may have accepted one
         """
-        submission = Submission(
+        submission = PostInventory(
             transport=self._transport,
             request=_request(operations.POST_INVENTORY, bucket, configuration.inventory_id, post_body(configuration)),
             region=self._settings.region,

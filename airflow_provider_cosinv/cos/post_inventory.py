@@ -46,7 +46,7 @@ class SubmissionJournal(Protocol):
         """Record that COS has accepted nothing: it said so."""
 
 
-class Submission:
+class PostInventory:
     """
     The tries of one call, which all carry the same inventory id: it tells COS that they are one.
 

@@ -19,7 +19,7 @@ from airflow_provider_cosinv.inventory.configuration import InventoryConfigurati
 from airflow_provider_cosinv.inventory.identity import TaskIdentity, derive_inventory_id
 from airflow_provider_cosinv.inventory.job import InventoryJob
 from airflow_provider_cosinv.inventory.report.layout import REPORT_TIMEZONES, report_dates, report_prefixes
-from airflow_provider_cosinv.operators._submission_state import Attempt, Memory, NoStateStore, SendingRecord, StateStore
+from airflow_provider_cosinv.operators._submission_state import Attempt, SendingRecord, StateStore, SubmissionState
 from airflow_provider_cosinv.processing.logger import Logger
 
 # An id is taken for one day (436/46869).
@@ -40,7 +40,7 @@ class Submission:
     :param chosen_id: an inventory id that the user chose; None derives one
     :param attach_to_duplicate: a chosen id that is taken means its job, not an error
     :param preflight: ask COS for the destination bucket before submitting
-    :param store: the task state store
+    :param store: the task state store; None if there is none, or the user wants none
     :param log: where to
     """
 
@@ -51,7 +51,7 @@ class Submission:
     chosen_id: str | None
     attach_to_duplicate: bool
     preflight: bool
-    store: StateStore
+    store: StateStore | None
     log: Logger
 
     def submit(self) -> InventoryJob:
@@ -62,13 +62,13 @@ class Submission:
         """
         derived = derive_inventory_id(self.identity, bucket=self.bucket, configuration=self.configuration)
         configuration = dataclasses.replace(self.configuration, inventory_id=self.chosen_id or derived)
-        memory = Memory(
+        state = SubmissionState(
             store=self.store,
             submission=f"{derived} {configuration.inventory_id}",
             clearing=f"{self.identity.run_started} {self.identity.generation}",
             log=self.log,
         )
-        earlier = memory.recall()
+        earlier = state.recall()
         if earlier and earlier.job:
             self.log.info("Attached to the inventory %s, which an earlier attempt submitted", _name(earlier.job))
             return dataclasses.replace(earlier.job, attached=True)
@@ -77,8 +77,8 @@ class Submission:
         if job is None:
             if self.preflight and not earlier:
                 self.hook.check_destination(configuration.destination)
-            job = self._post(configuration, began, memory, resumed=earlier is not None)
-        memory.keep(began, job)
+            job = self._post(configuration, began, state, resumed=earlier is not None)
+        state.keep(began, job)
         return job
 
     def _delivered_before_today(
@@ -114,12 +114,12 @@ class Submission:
 
     def _earliest_unremembered(self, now: datetime) -> datetime | None:
         """Return since when there may have been an attempt that nobody remembers; None where there was none."""
-        if not isinstance(self.store, NoStateStore) or self.chosen_id is not None or not self.identity.run_started:
+        if self.store is not None or self.chosen_id is not None or not self.identity.run_started:
             return None
         return max(datetime.fromisoformat(self.identity.run_started), now - _DAY)
 
     def _post(
-        self, configuration: InventoryConfiguration, began: datetime, memory: Memory, *, resumed: bool
+        self, configuration: InventoryConfiguration, began: datetime, state: SubmissionState, *, resumed: bool
     ) -> InventoryJob:
         if resumed:
             self.log.info(
@@ -131,7 +131,7 @@ class Submission:
                 bucket=self.bucket,
                 configuration=configuration,
                 # What an earlier attempt recorded still holds, whatever COS says to this one.
-                journal=None if resumed else SendingRecord(memory=memory, began=began),
+                journal=None if resumed else SendingRecord(state=state, began=began),
             )
         except COSInventoryDuplicateError as error:
             return self._attach(error, configuration, began, resumed=resumed)

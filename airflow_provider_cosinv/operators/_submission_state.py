@@ -20,23 +20,13 @@ STATE_KEY = "cos_inventory_job"
 
 
 class StateStore(Protocol):
-    """Airflow's task state store, or its stand-in."""
+    """Airflow's task state store, since 3.3."""
 
     def get(self, key: str) -> Any:
         """Return what is stored, or None."""
 
     def set(self, key: str, value: Any) -> None:
         """Store JSON-able data."""
-
-
-class NoStateStore:
-    """Stands in before Airflow 3.3, and where the user wants none."""
-
-    def get(self, key: str) -> None:
-        """Return nothing."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Store nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +38,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
+class SubmissionState:
     """
     The state store, for one submission.
 
@@ -58,13 +48,13 @@ class Memory:
     The store is a service that may fail. Before COS was asked that is an error, which costs nothing; afterwards it is
     a warning, since the job is worth more than the note about it.
 
-    :param store: the task state store
+    :param store: the task state store; None if there is none, or the user wants none
     :param submission: the derived id and the one that COS gets
     :param clearing: the same between two clears of the task
     :param log: where to
     """
 
-    store: StateStore
+    store: StateStore | None
     submission: str
     clearing: str
     log: Logger
@@ -75,6 +65,8 @@ class Memory:
 
         :raises COSInventoryTransientError: where the store cannot be read
         """
+        if self.store is None:
+            return None
         try:
             stored = self.store.get(STATE_KEY)
         except Exception as error:
@@ -118,7 +110,7 @@ class Memory:
     def forget(self) -> None:
         """Record that nothing was submitted: COS refused all that was sent."""
         try:
-            self.store.set(STATE_KEY, {"submission": "", "clearing": "", "began": "", "job": None})
+            self._set({"submission": "", "clearing": "", "began": "", "job": None})
         except Exception as error:  # noqa: BLE001  the same
             self.log.warning(
                 "The task state store did not take that nothing was submitted (%s). A retry would believe that its "
@@ -133,7 +125,11 @@ class Memory:
             "began": began.isoformat(),
             "job": job.as_dict() if job else None,
         }
-        self.store.set(STATE_KEY, kept)
+        self._set(kept)
+
+    def _set(self, kept: dict[str, Any]) -> None:
+        if self.store is not None:
+            self.store.set(STATE_KEY, kept)
 
     def _tell_of_other(self, stored: dict[str, Any]) -> None:
         if stored["submission"] and stored.get("clearing") == self.clearing:
@@ -152,20 +148,20 @@ class SendingRecord:
 
     Without it, the inventory that has an id chosen by the user is somebody else's.
 
-    :param memory: of the submission
+    :param state: of the submission
     :param began: when the attempt began
     """
 
-    memory: Memory
+    state: SubmissionState
     began: datetime
 
     def sending(self) -> None:
         """Record that COS may have the POST."""
-        self.memory.begin(self.began)
+        self.state.begin(self.began)
 
     def refused(self) -> None:
         """Record that COS has accepted nothing."""
-        self.memory.forget()
+        self.state.forget()
 
 
 def _out_of_reach(error: Exception) -> COSInventoryTransientError:

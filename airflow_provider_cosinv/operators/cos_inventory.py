@@ -231,7 +231,6 @@ class COSInventoryOperator(TextFields):
     def _submission(self, context: Context) -> Submission:
         from airflow_provider_cosinv.inventory.identity import TaskIdentity
         from airflow_provider_cosinv.operators._submission import Submission
-        from airflow_provider_cosinv.operators._submission_state import NoStateStore
 
         # Before anything is submitted, and billed.
         seconds(self.poll_interval, "poll_interval")
@@ -260,7 +259,7 @@ class COSInventoryOperator(TextFields):
             chosen_id=self.inventory_id or None,
             attach_to_duplicate=self.on_duplicate == "attach",
             preflight=self.preflight,
-            store=store if store is not None else NoStateStore(),
+            store=store,
             log=self.log,
         )
 

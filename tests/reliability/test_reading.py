@@ -71,7 +71,10 @@ ROWS = {
     "a size with an exponent": ("1,b,x,1e3,,True,\n", "Size: '1e3' is not a number"),
     "a size below zero": ("1,b,x,-1,,True,\n", "Size: '-1' is not a number"),
     "a size of thousands of digits": (f"1,b,x,{'9' * 5000},,True,\n", "Size: "),
-    "a time that is none": ("1,b,x,1,yesterday,True,\n", "LastModifiedDate: 'yesterday' is not a known timestamp format"),
+    "a time that is none": (
+        "1,b,x,1,yesterday,True,\n",
+        "'yesterday' is not a known timestamp format",
+    ),
     "a boolean that is none": ("1,b,x,1,,perhaps,\n", "IsLatest: 'perhaps' is not a boolean"),
     "no key": ("1,b,,1,,True,\n", "Key is empty"),
     "text behind a quoted field": ('1,b,"x"y,1,,True,\n', "A row cannot be read"),

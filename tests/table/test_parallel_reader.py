@@ -22,9 +22,9 @@ from airflow_provider_cosinv.exceptions import (
 from airflow_provider_cosinv.inventory import DataFile
 from airflow_provider_cosinv.table.csv import arrow_reader
 from airflow_provider_cosinv.table.csv import parallel_reader as feed_module
-from airflow_provider_cosinv.table.csv.parallel_reader import Feed
+from airflow_provider_cosinv.table.csv.parallel_reader import ParallelReader
 from airflow_provider_cosinv.table.csv.report_table import ReportTable
-from airflow_provider_cosinv.table.csv.work_sharing import Helpers
+from airflow_provider_cosinv.table.csv.work_sharing import WorkSharing
 from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
 from tests.table.tables import BUCKET, chunked, opened, opening, report_of, some_rows, table_of
 
@@ -332,7 +332,7 @@ def test_a_file_whose_reader_is_ahead_waits_until_its_rows_are_wanted(monkeypatc
     batches = [pa.record_batch({"c0": pa.array([number])}) for number in range(1000)]
     read: list[int] = []
 
-    def reading(chunks: Iterator[bytes], file: DataFile, helpers: Helpers) -> Iterator[pa.RecordBatch]:
+    def reading(chunks: Iterator[bytes], file: DataFile, helpers: WorkSharing) -> Iterator[pa.RecordBatch]:
         for _ in chunks:
             pass
         for batch in batches:
@@ -341,7 +341,7 @@ def test_a_file_whose_reader_is_ahead_waits_until_its_rows_are_wanted(monkeypatc
 
     monkeypatch.setattr(feed_module, "_AHEAD_BYTES", 10 * batches[0].nbytes)
     files = report_of(BODIES[:1]).files
-    with Feed(files=files, bucket=BUCKET, open_file=opening(BODIES), read=reading, threads=1) as feed:
+    with ParallelReader(files=files, bucket=BUCKET, open_file=opening(BODIES), read=reading, threads=1) as feed:
         rows = feed.batches()
         next(rows)
         time.sleep(0.2)

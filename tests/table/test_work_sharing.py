@@ -18,8 +18,8 @@ from airflow_provider_cosinv.inventory import DataFile
 from airflow_provider_cosinv.table.columns import table_columns
 from airflow_provider_cosinv.table.csv import arrow_reader
 from airflow_provider_cosinv.table.csv.arrow_reader import ArrowReader
-from airflow_provider_cosinv.table.csv.parallel_reader import Feed
-from airflow_provider_cosinv.table.csv.work_sharing import Helpers
+from airflow_provider_cosinv.table.csv.parallel_reader import ParallelReader
+from airflow_provider_cosinv.table.csv.work_sharing import WorkSharing
 from tests.table.tables import BUCKET, COLUMNS, opening, report_of
 
 ROWS = 30_000
@@ -27,19 +27,19 @@ SECONDS = 30
 
 
 @pytest.fixture
-def helpers() -> Iterator[Helpers]:
-    helpers = Helpers()
+def helpers() -> Iterator[WorkSharing]:
+    helpers = WorkSharing()
     yield helpers
     helpers.close()
 
 
-def idle(helpers: Helpers) -> threading.Thread:
+def idle(helpers: WorkSharing) -> threading.Thread:
     thread = threading.Thread(target=helpers.help, daemon=True)
     thread.start()
     return thread
 
 
-def handed(helpers: Helpers, work: Any, given: Any) -> Future[Any]:
+def handed(helpers: WorkSharing, work: Any, given: Any) -> Future[Any]:
     """Hand over as soon as somebody is there."""
     deadline = time.monotonic() + SECONDS
     while (future := helpers.hand(work, given)) is None:
@@ -47,11 +47,11 @@ def handed(helpers: Helpers, work: Any, given: Any) -> Future[Any]:
     return future
 
 
-def test_nobody_is_there(helpers: Helpers) -> None:
+def test_nobody_is_there(helpers: WorkSharing) -> None:
     assert helpers.hand(abs, -1) is None
 
 
-def test_what_is_handed_over_is_done(helpers: Helpers) -> None:
+def test_what_is_handed_over_is_done(helpers: WorkSharing) -> None:
     idle(helpers)
 
     assert handed(helpers, abs, -1).result(SECONDS) == 1
@@ -60,7 +60,7 @@ def test_what_is_handed_over_is_done(helpers: Helpers) -> None:
     assert handed(helpers, abs, -2).result(SECONDS) == 2
 
 
-def test_one_helper_takes_one_task_at_a_time(helpers: Helpers) -> None:
+def test_one_helper_takes_one_task_at_a_time(helpers: WorkSharing) -> None:
     may_go_on = threading.Event()
     idle(helpers)
     first = handed(helpers, may_go_on.wait, SECONDS)
@@ -71,7 +71,7 @@ def test_one_helper_takes_one_task_at_a_time(helpers: Helpers) -> None:
     assert first.result(SECONDS)
 
 
-def test_the_end_leaves_nothing_undone(helpers: Helpers) -> None:
+def test_the_end_leaves_nothing_undone(helpers: WorkSharing) -> None:
     may_go_on = threading.Event()
     threads = [idle(helpers), idle(helpers)]
     futures = [handed(helpers, may_go_on.wait, SECONDS), handed(helpers, may_go_on.wait, SECONDS)]
@@ -86,7 +86,7 @@ def test_the_end_leaves_nothing_undone(helpers: Helpers) -> None:
         assert not thread.is_alive()
 
 
-def feed_of(body: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[Feed, set[str]]:
+def feed_of(body: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[ParallelReader, set[str]]:
     """One file for three threads, in small blocks, and who reads them."""
     monkeypatch.setattr(arrow_reader, "_BLOCK_BYTES", 4096)
     who = set()
@@ -105,12 +105,14 @@ def feed_of(body: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[Feed, set[str
         begun.wait(SECONDS)
         yield from opening([body])(file)
 
-    feed = Feed(files=report_of([body]).files, bucket=BUCKET, open_file=open_file, read=reader.batches, threads=3)
+    feed = ParallelReader(
+        files=report_of([body]).files, bucket=BUCKET, open_file=open_file, read=reader.batches, threads=3
+    )
     threading.Thread(target=begin_when_idle, args=(feed, begun)).start()
     return feed, who
 
 
-def begin_when_idle(feed: Feed, begun: threading.Event) -> None:
+def begin_when_idle(feed: ParallelReader, begun: threading.Event) -> None:
     deadline = time.monotonic() + SECONDS
     while feed._helpers._idle < 2 and time.monotonic() < deadline:
         time.sleep(0.001)
@@ -139,7 +141,7 @@ def test_a_single_file_is_read_by_all_threads_in_order(odd: list[int], monkeypat
 
 @pytest.mark.parametrize("helping", [1, 3])
 def test_no_more_is_read_ahead_than_helpers_have_in_hand(
-    helping: int, helpers: Helpers, monkeypatch: pytest.MonkeyPatch
+    helping: int, helpers: WorkSharing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The network is slower than they are: each time somebody is there to take the next block.
     monkeypatch.setattr(arrow_reader, "_BLOCK_BYTES", 64)

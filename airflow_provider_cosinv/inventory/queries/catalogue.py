@@ -20,7 +20,7 @@ from airflow_provider_cosinv.inventory.queries.arguments import (
     read_switch,
     whole_number,
 )
-from airflow_provider_cosinv.inventory.queries.columns import Source
+from airflow_provider_cosinv.inventory.queries.columns import QueryTable
 from airflow_provider_cosinv.inventory.queries.objects import duplicates, largest_objects
 from airflow_provider_cosinv.inventory.queries.storage_cost import storage_cost
 from airflow_provider_cosinv.inventory.queries.sums import (
@@ -42,7 +42,7 @@ class ReadyQuery:
     :param name: of it
     :param summary: what it answers
     :param needs: the columns that it cannot do without
-    :param make: makes the SQL of a :class:`Source` and the checked arguments
+    :param make: makes the SQL of a :class:`QueryTable` and the checked arguments
     :param arguments: that it takes, by name
     """
 
@@ -179,7 +179,7 @@ def ready_query(
             hint=f"There are {', '.join(READY_QUERIES)}.",
         )
     values = _checked(query, {} if arguments is None else arguments)
-    source = Source(columns=None if columns is None else frozenset(columns), encoded=encoded, at_depth=at_depth)
+    source = QueryTable(columns=None if columns is None else frozenset(columns), encoded=encoded, at_depth=at_depth)
     source.check(query.needs, query=name)
     return query.make(source, **values)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError
 from airflow_provider_cosinv.inventory.fields import VERSION_FIELDS
 
-#: Name of the column that has the first folders of keys, in a table of :attr:`Source.at_depth`.
+#: Name of the column that has the first folders of keys, in a table of :attr:`QueryTable.at_depth`.
 FOLDERS = "key_folders"
 
 #: SQL of the rows that are no delete markers. COS may leave the column empty for objects: unknown is an object.
@@ -17,7 +17,7 @@ IS_OBJECT = "IsDeleteMarker IS NOT TRUE"
 
 
 @dataclass(frozen=True)
-class Source:
+class QueryTable:
     """
     The table that a query reads.
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from airflow_provider_cosinv.inventory.queries.columns import Source
+from airflow_provider_cosinv.inventory.queries.columns import QueryTable
 from airflow_provider_cosinv.inventory.queries.sums import limited, share_of
 
 
-def largest_objects(source: Source, *, limit: int) -> str:
+def largest_objects(source: QueryTable, *, limit: int) -> str:
     """The largest objects, or versions."""
     return (
         f"SELECT Key AS key, {source.optional('VersionId', 'VARCHAR')} AS version_id, Size AS bytes,"
@@ -18,7 +18,7 @@ def largest_objects(source: Source, *, limit: int) -> str:
     )
 
 
-def duplicates(source: Source, *, min_bytes: int, current_only: bool, limit: int | None) -> str:
+def duplicates(source: QueryTable, *, min_bytes: int, current_only: bool, limit: int | None) -> str:
     """Objects of the same content, as far as ETag and size tell."""
     # A report without the column has none but current versions; where it is empty, nothing says otherwise.
     knows_latest = source.columns is None or source.has("IsLatest")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airflow_provider_cosinv.inventory.queries.arguments import plain_class
-from airflow_provider_cosinv.inventory.queries.columns import Source
+from airflow_provider_cosinv.inventory.queries.columns import QueryTable
 from airflow_provider_cosinv.inventory.queries.sql_text import literal
 from airflow_provider_cosinv.inventory.queries.sums import Sum, class_group, object_bytes, object_sums, summed
 
@@ -17,7 +17,7 @@ GB = 1024**3
 _PLAIN = "upper(replace({}, '_', ''))"
 
 
-def storage_cost(source: Source, *, prices: Mapping[str, float], minimum_bytes: Mapping[str, int]) -> str:
+def storage_cost(source: QueryTable, *, prices: Mapping[str, float], minimum_bytes: Mapping[str, int]) -> str:
     """What a month of storage costs, by storage class."""
     unknown = Sum("unknown_sizes", f"count(*) FILTER (WHERE Size IS NULL AND {source.is_object})")
     sums = [*object_sums(source), Sum("billed_bytes", _billed_bytes(source, minimum_bytes)), unknown]
@@ -41,7 +41,7 @@ def storage_cost(source: Source, *, prices: Mapping[str, float], minimum_bytes: 
     )
 
 
-def _billed_bytes(source: Source, minimum_bytes: Mapping[str, int]) -> str:
+def _billed_bytes(source: QueryTable, minimum_bytes: Mapping[str, int]) -> str:
     # A delete marker is nothing that is stored, whatever COS writes for its size.
     if not minimum_bytes:
         return object_bytes(source)

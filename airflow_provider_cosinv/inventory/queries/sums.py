@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from airflow_provider_cosinv.inventory.queries.columns import FOLDERS, Source, encoded_prefix_of, prefix_of
+from airflow_provider_cosinv.inventory.queries.columns import FOLDERS, QueryTable, encoded_prefix_of, prefix_of
 from airflow_provider_cosinv.inventory.queries.sql_text import literal
 
 #: SQL that counts delete markers. Of nothing but unknown values DuckDB counts NULL.
@@ -58,7 +58,7 @@ def class_group(column: str = "StorageClass") -> Group:
     )
 
 
-def prefix_group(source: Source, depth: int) -> Group:
+def prefix_group(source: QueryTable, depth: int) -> Group:
     """Group by prefix: decode only the prefix of a key; reuse the prefix column if the table has one."""
     if depth and (table := source.at_depth(depth)):
         return Group("prefix", FOLDERS, "parts.prefix", table=table)
@@ -68,7 +68,7 @@ def prefix_group(source: Source, depth: int) -> Group:
     return Group("prefix", encoded_prefix_of("Key", depth), decoded, table="inventory_encoded")
 
 
-def object_sums(source: Source) -> tuple[Sum, ...]:
+def object_sums(source: QueryTable) -> tuple[Sum, ...]:
     """Count objects and delete markers, and add up the bytes of the objects."""
     if not source.has("IsDeleteMarker"):
         return (Sum("objects", "count(*)"), Sum("delete_markers", None), Sum("bytes", "sum(Size)"))
@@ -79,7 +79,7 @@ def object_sums(source: Source) -> tuple[Sum, ...]:
     )
 
 
-def object_bytes(source: Source) -> str:
+def object_bytes(source: QueryTable) -> str:
     """Return SQL of an aggregate: the bytes of rows that are no delete markers."""
     # To take those of the few markers away is faster than to leave them out.
     markers = " - coalesce(sum(Size) FILTER (WHERE IsDeleteMarker), 0)" if source.has("IsDeleteMarker") else ""
@@ -115,7 +115,7 @@ def limited(limit: int | None) -> str:
     return "" if limit is None else f"\nLIMIT {limit}"
 
 
-def _by(source: Source, groups: Sequence[Group], *, limit: int | None = None, is_cumulative: bool = False) -> str:
+def _by(source: QueryTable, groups: Sequence[Group], *, limit: int | None = None, is_cumulative: bool = False) -> str:
     sums = object_sums(source)
     names = [group.name for group in groups]
     order = f"bytes DESC, objects DESC, {', '.join(f'{name} NULLS LAST' for name in names)}"
@@ -126,33 +126,33 @@ def _by(source: Source, groups: Sequence[Group], *, limit: int | None = None, is
     return f"{summed(groups, sums)}\nSELECT {', '.join(columns)}\nFROM sums\nORDER BY {order}{limited(limit)}"
 
 
-def by_storage_class(source: Source) -> str:
+def by_storage_class(source: QueryTable) -> str:
     """Objects and bytes by storage class."""
     return _by(source, [class_group()])
 
 
-def by_prefix(source: Source, *, depth: int, limit: int | None) -> str:
+def by_prefix(source: QueryTable, *, depth: int, limit: int | None) -> str:
     """Objects and bytes by prefix."""
     return _by(source, [prefix_group(source, depth)], limit=limit, is_cumulative=True)
 
 
-def by_class_and_prefix(source: Source, *, depth: int, limit: int | None) -> str:
+def by_class_and_prefix(source: QueryTable, *, depth: int, limit: int | None) -> str:
     """Objects and bytes by storage class and prefix."""
     return _by(source, [class_group(), prefix_group(source, depth)], limit=limit)
 
 
-def by_multipart(source: Source, *, depth: int, limit: int | None) -> str:
+def by_multipart(source: QueryTable, *, depth: int, limit: int | None) -> str:
     """Objects and bytes by whether they were uploaded in parts, and by prefix."""
     is_multipart = Group("is_multipart_uploaded", "IsMultipartUploaded", "parts.is_multipart_uploaded")
     return _by(source, [is_multipart, prefix_group(source, depth)], limit=limit)
 
 
-def by_replication_status(source: Source) -> str:
+def by_replication_status(source: QueryTable) -> str:
     """Objects and bytes by the state of replication."""
     return _by(source, [Group("replication_status", "ReplicationStatus", "upper(parts.replication_status)")])
 
 
-def by_age(source: Source, *, edges: tuple[int, ...], now: datetime) -> str:
+def by_age(source: QueryTable, *, edges: tuple[int, ...], now: datetime) -> str:
     """Objects and bytes by age."""
     moments = [
         f"TIMESTAMPTZ {literal(moment.isoformat(' '))}"

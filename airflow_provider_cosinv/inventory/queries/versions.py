@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_cosinv.inventory.queries.columns import IS_OBJECT, Source, prefix_of
+from airflow_provider_cosinv.inventory.queries.columns import IS_OBJECT, QueryTable, prefix_of
 from airflow_provider_cosinv.inventory.queries.sums import (
     MARKERS,
     Sum,
@@ -18,7 +18,7 @@ from airflow_provider_cosinv.inventory.queries.sums import (
 _DELETED, _UNKNOWN = 3, 1
 
 
-def noncurrent_versions(source: Source, *, depth: int, limit: int | None) -> str:
+def noncurrent_versions(source: QueryTable, *, depth: int, limit: int | None) -> str:
     """Versions and bytes that are not the latest ones, and delete markers, by storage class and prefix."""
     states = {"current": "IsLatest", "noncurrent": "NOT IsLatest", "unknown": "IsLatest IS NULL"}
     sums = [Sum("delete_markers", MARKERS)]
@@ -36,7 +36,7 @@ def noncurrent_versions(source: Source, *, depth: int, limit: int | None) -> str
     )
 
 
-def deleted_keys(source: Source, *, depth: int, limit: int | None) -> str:  # noqa: ARG001  whole keys are compared
+def deleted_keys(source: QueryTable, *, depth: int, limit: int | None) -> str:  # noqa: ARG001  whole keys are compared
     """Keys whose latest version is a delete marker, and what lies below it, by prefix."""
     # What is known to be the latest counts before what may be.
     state = (

@@ -31,7 +31,7 @@ from airflow_provider_cosinv.table.csv.arrow_keys import decoded_keys, plus_form
 from airflow_provider_cosinv.table.csv.arrow_values import arrow_type, from_records, from_text
 from airflow_provider_cosinv.table.csv.csv_splitter import Fields, fields_of
 from airflow_provider_cosinv.table.csv.key_order import FileOrder, Identities
-from airflow_provider_cosinv.table.csv.work_sharing import Helpers
+from airflow_provider_cosinv.table.csv.work_sharing import WorkSharing
 from airflow_provider_cosinv.table.inflater import fastest_inflater
 from airflow_provider_cosinv.table.parquet.origin import Span
 
@@ -98,7 +98,7 @@ class ArrowReader:
             + [(column.field_feed_name, pa.string()) for column in fields]
         )
 
-    def batches(self, chunks: Iterable[bytes], file: DataFile, helpers: Helpers) -> Iterator[pa.RecordBatch]:
+    def batches(self, chunks: Iterable[bytes], file: DataFile, helpers: WorkSharing) -> Iterator[pa.RecordBatch]:
         """
         Yield the rows of a file.
 
@@ -114,7 +114,7 @@ class ArrowReader:
             yield batch
         self.spans[file.key] = order.span if self._tells_order else None
 
-    def _blocks(self, chunks: Iterable[bytes], file: DataFile, helpers: Helpers) -> Iterator[Block]:
+    def _blocks(self, chunks: Iterable[bytes], file: DataFile, helpers: WorkSharing) -> Iterator[Block]:
         blocks = line_blocks(
             inflated(chunks, file=file, bucket=self._bucket, inflater=fastest_inflater()), size=_BLOCK_BYTES
         )
@@ -130,7 +130,7 @@ class ArrowReader:
                 careful.lines_before += quick.batch.num_rows
                 yield quick
 
-    def _read(self, blocks: Iterator[bytes], helpers: Helpers) -> Iterator[tuple[bytes, Block | None]]:
+    def _read(self, blocks: Iterator[bytes], helpers: WorkSharing) -> Iterator[tuple[bytes, Block | None]]:
         """Yield each block with its rows, or None where that takes the record reader."""
         handed: deque[tuple[bytes, Future[Block | None]]] = deque()
         try:

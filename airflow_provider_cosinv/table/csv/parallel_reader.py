@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_cosinv.inventory.report.manifest import DataFile
 from airflow_provider_cosinv.inventory.rows.verified_bytes import verified
-from airflow_provider_cosinv.table.csv.work_sharing import Helpers
+from airflow_provider_cosinv.table.csv.work_sharing import WorkSharing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +50,7 @@ class _Ahead:
     is_whole: bool = False
 
 
-class Feed:
+class ParallelReader:
     """
     The rows of some data files, for one statement; a context manager.
 
@@ -67,7 +67,7 @@ class Feed:
         files: Sequence[DataFile],
         bucket: str,
         open_file: Callable[[DataFile], Iterable[bytes]],
-        read: Callable[[Iterator[bytes], DataFile, Helpers], Iterator[pa.RecordBatch]],
+        read: Callable[[Iterator[bytes], DataFile, WorkSharing], Iterator[pa.RecordBatch]],
         threads: int,
     ) -> None:
         self._files = files
@@ -80,7 +80,7 @@ class Feed:
         self._next_file = 0
         # Guards all of this.
         self._changed = Condition()
-        self._helpers = Helpers()
+        self._helpers = WorkSharing()
         # No more rows are wanted; what was begun is verified to its end.
         self._is_over = False
         # Nothing is.

@@ -12,7 +12,7 @@ from airflow_provider_cosinv.exceptions import COSInventoryConfigurationError, C
 from airflow_provider_cosinv.inventory.queries.sql_text import identifier, literal
 from airflow_provider_cosinv.inventory.report.manifest import DataFile, Manifest
 from airflow_provider_cosinv.table.columns import DECODE_KEY_MACRO, NOT_SURE, TableColumn, table_columns
-from airflow_provider_cosinv.table.csv.parallel_reader import Feed
+from airflow_provider_cosinv.table.csv.parallel_reader import ParallelReader
 from airflow_provider_cosinv.table.csv.plan import fields_scanned, scans
 from airflow_provider_cosinv.table.engine import Engine
 from airflow_provider_cosinv.table.parquet.origin import PartOrigin, are_in_order
@@ -269,8 +269,8 @@ class ReportTable(Relation):
                 self._is_in_order = self._is_in_order or are_in_order(reader.spans.get(file.key) for file in self.files)
             return answer, feed.rows
 
-    def _feed(self, reader: ArrowReader) -> Feed:
-        return Feed(
+    def _feed(self, reader: ArrowReader) -> ParallelReader:
+        return ParallelReader(
             files=self.files,
             bucket=self.report.bucket,
             open_file=self._open_file,

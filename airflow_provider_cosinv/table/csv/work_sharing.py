@@ -13,7 +13,7 @@ _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
 
 
-class Helpers:
+class WorkSharing:
     """Where threads with nothing to do meet those with more than they can do at once."""
 
     def __init__(self) -> None:
