@@ -28,7 +28,7 @@ HOUSE: list[dict[str, set[str]]] = [
     },
     {"processing": {"fsspec"}},
     {"hooks": {"airflow", "wtforms"}},
-    {"links": {"airflow"}, "waiting": {"airflow", "asgiref"}},
+    {"fs": {"fsspec", "upath"}, "links": {"airflow"}, "waiting": {"airflow", "asgiref"}},
     {"triggers": {"airflow", "asgiref", "async_timeout"}},
     {"operators": {"airflow"}, "sensors": {"airflow"}},
 ]
@@ -150,6 +150,7 @@ PARSED = [
     "triggers.cos_inventory_event",
     "links.cos",
     "assets.cos",
+    "fs.cos",
     "inventory",
     "emulator",
 ]
