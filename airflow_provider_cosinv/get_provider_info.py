@@ -64,6 +64,7 @@ def get_provider_info() -> dict[str, Any]:
                 "to_openlineage_converter": "airflow_provider_cosinv.assets.cos.convert_asset_to_openlineage",
             }
         ],
+        "filesystems": ["airflow_provider_cosinv.fs.cos"],
         "extra-links": [
             "airflow_provider_cosinv.links.cos.COSReportLink",
             "airflow_provider_cosinv.links.cos.COSResultLink",

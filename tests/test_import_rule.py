@@ -31,7 +31,7 @@ HOUSE: list[dict[str, set[str]]] = [
     },
     {"processing": {"fsspec"}},
     {"hooks": {"airflow", "wtforms"}},
-    {"links": {"airflow"}, "waiting": {"airflow", "asgiref"}},
+    {"fs": {"fsspec", "upath"}, "links": {"airflow"}, "waiting": {"airflow", "asgiref"}},
     {"triggers": {"airflow", "asgiref", "async_timeout"}},
     {"operators": {"airflow"}, "sensors": {"airflow"}},
 ]
@@ -153,6 +153,7 @@ PARSED = [
     "triggers.cos_inventory_event",
     "links.cos",
     "assets.cos",
+    "fs.cos",
     "inventory",
     "emulator",
 ]

@@ -57,6 +57,10 @@ def test_every_module_and_class_it_names_exists():
             assert callable(locate(entry[name]))
     for path in INFO["extra-links"]:
         assert locate(path)().name
+    for path in INFO["filesystems"]:
+        module = importlib.import_module(path)
+        assert module.schemes == ["cos"]
+        assert callable(module.get_fs)
 
 
 def test_it_names_every_module_that_has_something_for_a_dag():

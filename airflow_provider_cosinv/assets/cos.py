@@ -21,13 +21,20 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     """
     Return the URI in the one spelling that Airflow compares: ``cos://name-APPID/key``.
 
-    The bucket is in lower case, the key percent-encoded where it must be, and without slashes at its end.
+    The bucket is in lower case, the key percent-encoded where it must be, and without slashes at its end. An
+    ``ObjectStoragePath`` names a connection, too, ``cos://cos_default@name-APPID/key``: the object is the same through
+    every connection, so the name is left out.
 
     :param uri: as a DAG author wrote it
     :raises COSInventoryConfigurationError: where the bucket is missing or not a full name (also a ``ValueError``)
     """
-    bucket = BucketName.parse(uri.netloc.lower(), parameter="asset URI")
-    return uri._replace(netloc=str(bucket), path=quote(unquote(uri.path), safe=_UNENCODED).rstrip("/"))
+    host, path = uri.netloc.rpartition("@")[2], uri.path
+    if not host:
+        # Airflow 3.1 writes the bucket of an ObjectStoragePath behind a slash.
+        host, _, key = path.removeprefix("/").partition("/")
+        path = f"/{key}"
+    bucket = BucketName.parse(host.lower(), parameter="asset URI")
+    return uri._replace(netloc=str(bucket), path=quote(unquote(path), safe=_UNENCODED).rstrip("/"))
 
 
 def create_asset(*, bucket: str, key: str = "", extra: dict[str, Any] | None = None) -> Asset:

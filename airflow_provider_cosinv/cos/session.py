@@ -28,9 +28,7 @@ from airflow_provider_cosinv.cos.network.lookup import look_up
 from airflow_provider_cosinv.cos.network.pace import PacedResponse, time_left
 from airflow_provider_cosinv.cos.network.route import place_of, route_to
 from airflow_provider_cosinv.cos.network.tls import checked_path
-
-#: Threads of one client that can talk to COS without opening connections anew.
-POOL_SIZE = 16
+from airflow_provider_cosinv.cos.settings import POOL_SIZE
 
 _UNSENT = "cosinv_unsent"
 

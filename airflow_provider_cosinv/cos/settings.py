@@ -18,6 +18,8 @@ from airflow_provider_cosinv.inventory.names import check_region
 DEFAULT_DOMAIN_SUFFIX = "myqcloud.com"
 # The VPC domain exists below this suffix only (436/6224).
 INTERNAL_DOMAIN_SUFFIX = "tencentcos.cn"
+#: Threads of one client that can talk to COS without opening connections anew.
+POOL_SIZE = 16
 
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 

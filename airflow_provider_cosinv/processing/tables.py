@@ -84,10 +84,12 @@ def open_engine_over(
         with open_engine(settings, inputs=paths) as engine:
             yield engine, lambda: None
         return
-    # fsspec, and with it DuckDB, comes with the extra.
-    from airflow_provider_cosinv.processing.cos_files import COSFileSystem
+    # It imports fsspec.
+    from airflow_provider_cosinv.processing.sql_inputs import SQLInputs
 
-    filesystem = COSFileSystem(client=client(), inputs=None if settings.allow_external_access else paths)
+    # A wrong connection is no fault of the SQL: make the client before DuckDB asks for it.
+    made = client()
+    filesystem = SQLInputs(client=lambda: made, inputs=None if settings.allow_external_access else paths)
 
     def source_error() -> Exception | None:
         # It is why this statement failed, and not why the next one will.

@@ -17,6 +17,9 @@ from airflow_provider_cosinv.assets.cos import convert_asset_to_openlineage, cre
         ("cos://b-125/", "cos://b-125"),
         ("cos://b-125", "cos://b-125"),
         ("cos://b-125/%41 b", "cos://b-125/A%20b"),
+        ("cos://cos_default@b-125/key", "cos://b-125/key"),
+        ("cos://cos_default@/b-125/a@b", "cos://b-125/a@b"),
+        ("cos://cos_default@/b-125", "cos://b-125"),
     ],
 )
 def test_one_place_has_one_spelling(written, meant):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import RetryAction
+from airflow.sdk.io import store
 
 from airflow_provider_cosinv import exceptions
 from airflow_provider_cosinv.exceptions import (
@@ -60,6 +61,18 @@ def test_an_alias_names_the_report_at_run_time(cos):
     job = run_task(lambda: inventory, context).result
     ((uri, _),) = context["outlet_events"].added["cos-inventory-reports"]
     assert uri == f"cos://{DESTINATION}/{job['report_prefix']}"
+
+
+def test_files_are_written_and_read_as_paths_by_tasks(cos, monkeypatch):
+    # Airflow would keep the filesystem of an earlier test's connection.
+    monkeypatch.setattr(store, "_STORE_CACHE", {})
+    dag = load("object_storage.py")["files_on_cos"]()
+    context = make_context()
+    path = run_task(lambda: dag.get_task("write"), context).result
+    assert cos.keys(DESTINATION) == ["notes/classes.csv"]
+    read = dag.get_task("read")
+    read.op_args, read.op_kwargs = (path,), {}
+    assert run_task(lambda: read, context).result == {"total": 15, "files": ["classes.csv"]}
 
 
 def test_the_watched_dag_reads_what_the_events_carry():

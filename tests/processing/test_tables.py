@@ -17,7 +17,7 @@ from airflow_provider_cosinv.exceptions import (
 from airflow_provider_cosinv.hooks.airflow_errors import AirflowNotFoundException
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
 from airflow_provider_cosinv.inventory.report.manifest import Manifest
-from airflow_provider_cosinv.processing import cos_files as filesystem
+from airflow_provider_cosinv.processing import sql_inputs as filesystem
 from airflow_provider_cosinv.table.engine import EngineSettings
 from tests.conftest import DESTINATION
 from tests.support.reports import take_report

@@ -21,8 +21,9 @@ from airflow_provider_cosinv.exceptions import (
     COSInventoryTransientError,
 )
 from airflow_provider_cosinv.hooks.cos_inventory import COSInventoryHook
-from airflow_provider_cosinv.processing import cos_files as module
-from airflow_provider_cosinv.processing.cos_files import COSFileSystem
+from airflow_provider_cosinv.processing import sql_inputs as module
+from airflow_provider_cosinv.processing.cos_files import TAIL
+from airflow_provider_cosinv.processing.sql_inputs import SQLInputs
 from airflow_provider_cosinv.table.engine import EngineSettings, open_engine
 from tests.conftest import DESTINATION
 
@@ -89,7 +90,7 @@ def client(cos, impatient_retries, monkeypatch):
 
 @pytest.fixture
 def filesystem(client):
-    return COSFileSystem(client=client)
+    return SQLInputs(client=lambda: client)
 
 
 @contextmanager
@@ -146,13 +147,13 @@ def test_the_end_of_a_file_is_fetched_once_for_all_queries(filesystem, client):
     for _ in range(2):
         ask("SELECT count(*) FROM read_parquet({})", URL, filesystem=filesystem)
     assert client.heads == [KEY]
-    assert [length for _, _, length, _ in client.ranges] == [module.TAIL]
+    assert [length for _, _, length, _ in client.ranges] == [TAIL]
 
 
 def test_a_small_file_is_fetched_in_one_request(cos, client, tmp_path):
     duckdb.execute(f"COPY (SELECT i, i::VARCHAR AS t FROM range(1000) t(i)) TO '{tmp_path}/s.parquet'")
     cos.put_object(DESTINATION, "small", (tmp_path / "s.parquet").read_bytes())
-    filesystem = COSFileSystem(client=client)
+    filesystem = SQLInputs(client=lambda: client)
     sql = "SELECT sum(i), max(t) FROM read_parquet({})"
     assert ask(sql, f"cos://{DESTINATION}/small", filesystem=filesystem) == [(499_500, "999")]
     assert len(client.ranges) == 1
@@ -243,7 +244,7 @@ def test_a_stopped_task_is_not_taken_for_a_wrong_query(client):
             # As Airflow ends a task that takes too long: by an exception wherever it is.
             raise Stopped
 
-    filesystem = COSFileSystem(client=StoppedClient(client.client))
+    filesystem = SQLInputs(client=lambda: StoppedClient(client.client))
     with pytest.raises((duckdb.Error, Stopped)):
         ask(BY_CLASS, URL, filesystem=filesystem)
     assert type(filesystem.error) is Stopped
@@ -291,8 +292,8 @@ def test_a_file_is_read_as_files_are(filesystem, local):
         assert file.seek(5, 1) == 15
         assert file.read(100_000) == data[15:100_015]
         # Across the place from which on the end is kept.
-        file.seek(len(data) - module.TAIL - 5)
-        assert file.read(10) == data[-module.TAIL - 5 :][:10]
+        file.seek(len(data) - TAIL - 5)
+        assert file.read(10) == data[-TAIL - 5 :][:10]
     assert file.closed
 
 
@@ -320,7 +321,7 @@ def test_input_with_an_odd_key_is_read_and_no_other(cos, client, local, key):
     url = f"cos://{DESTINATION}/{key}"
     cos.put_object(DESTINATION, key, local.read_bytes())
     cos.put_object(DESTINATION, "other", local.read_bytes())
-    filesystem = COSFileSystem(client=client, inputs=[url])
+    filesystem = SQLInputs(client=lambda: client, inputs=[url])
     with open_engine(EngineSettings(threads=2), inputs=[url], filesystem=filesystem) as confined:
         sql = "SELECT count(*) FROM read_parquet(?)"
         assert confined.connection.execute(sql, [[url]]).fetchall() == [(ROWS,)]
@@ -332,7 +333,7 @@ def test_input_with_an_odd_key_is_read_and_no_other(cos, client, local, key):
 
 @pytest.mark.parametrize("name", ["a/../parts/one.parquet", "parts//one.parquet", "parts/./one.parquet", "parts"])
 def test_filesystem_answers_for_its_inputs_only(client, name):
-    filesystem = COSFileSystem(client=client, inputs=[URL])
+    filesystem = SQLInputs(client=lambda: client, inputs=[URL])
     with pytest.raises(COSInventoryConfigurationError, match="SQL may not read") as raised:
         filesystem.info(f"cos://{DESTINATION}/{name}")
     assert raised.value.parameter == "sql"
@@ -351,4 +352,4 @@ def test_an_answer_without_a_size_is_refused(filesystem, client, monkeypatch):
 
 
 def test_every_filesystem_has_its_own_client_and_state(client):
-    assert COSFileSystem(client=client) is not COSFileSystem(client=client)
+    assert SQLInputs(client=lambda: client) is not SQLInputs(client=lambda: client)
