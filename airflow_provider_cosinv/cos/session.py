@@ -28,6 +28,10 @@ from airflow_provider_cosinv.cos.network.lookup import look_up
 from airflow_provider_cosinv.cos.network.pace import PacedResponse, time_left
 from airflow_provider_cosinv.cos.network.route import place_of, route_to
 from airflow_provider_cosinv.cos.network.tls import checked_path
+from airflow_provider_cosinv.cos.sdk_logging import bound_logger
+
+for _module in ("connection", "connectionpool"):
+    bound_logger(f"urllib3.{_module}")
 
 #: Threads of one client that can talk to COS without opening connections anew.
 POOL_SIZE = 16
