@@ -28,7 +28,12 @@ from airflow_provider_cosinv.cos.network.lookup import look_up
 from airflow_provider_cosinv.cos.network.pace import PacedResponse, time_left
 from airflow_provider_cosinv.cos.network.route import place_of, route_to
 from airflow_provider_cosinv.cos.network.tls import checked_path
+from airflow_provider_cosinv.cos.sdk_logging import bound_logger
 from airflow_provider_cosinv.cos.settings import POOL_SIZE
+
+for _module in ("connection", "connectionpool"):
+    bound_logger(f"urllib3.{_module}")
+
 
 _UNSENT = "cosinv_unsent"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No secret comes out of any logger, whoever turned it up."""
+"""No secret and no unbounded text comes out of any logger, whoever turned it up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from qcloud_cos import CosConfig, CosS3Client
 
 from airflow_provider_cosinv.cos.credentials.keys import Credentials
-from airflow_provider_cosinv.exceptions import COSInventoryError
+from airflow_provider_cosinv.exceptions import SHOWN_LIMIT, COSInventoryError
 from tests.cos.conftest import BUCKET, SECRET_ID, SECRET_KEY, TOKEN
 from tests.cos.scripted_server import RESET, Reply, error_reply
 
@@ -71,3 +71,15 @@ def test_the_sdk_says_nothing_secret_for_another_user_of_it_either(server, every
         assert secret not in said
     # What it says at INFO remains its own.
     assert "qcloud_cos" in said
+
+
+def test_odd_answer_to_a_long_key_is_logged_in_bounded_lines(client, server, everything, caplog):
+    # No header has an escape sequence in its name: urllib3 warns, with the rest of the head and a traceback.
+    server.answer(Reply(body=b"abc", headers={f"\x1b[31m{'x' * 1500}": "a"}, announce=False))
+    client.get_object(BUCKET, "\u0167" * 280, max_bytes=10)
+    said = [record for record in caplog.records if record.name.startswith("urllib3")]
+    assert {record.levelname for record in said} >= {"DEBUG", "WARNING"}
+    for record in said:
+        text = logging.Formatter().format(record)
+        assert text.isprintable()
+        assert len(text) <= SHOWN_LIMIT

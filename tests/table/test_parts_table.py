@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 from collections.abc import Iterator, Sequence
@@ -153,6 +154,20 @@ def test_metadata_that_nobody_wrote_is_no_origin(engine: Engine, tmp_path: Path,
     engine.run(f"COPY (SELECT 1 AS a) TO '{path}' (FORMAT parquet, KV_METADATA {{cos_inventory: '{text}'}})")
 
     assert str(path) in refusal(PartsTable(engine=engine, paths=[str(path)])).message
+
+
+@pytest.mark.parametrize("value", ["", [], False, 1.0], ids=repr)
+@pytest.mark.parametrize("name", ["report_files", "matched_objects", "listed_objects", "has_plus", "has_escaped_plus"])
+def test_metadata_of_other_types_is_no_origin(name: str, value: object) -> None:
+    (written,) = (
+        PartOrigin.of(REPORT, REPORT.files)
+        .telling(spans=None, has_plus=True, has_escaped_plus=False)
+        .as_metadata()
+        .values()
+    )
+    assert PartOrigin.read(written) is not None
+    is_right = value is False and name.startswith("has")
+    assert (PartOrigin.read(json.dumps({**json.loads(written), name: value})) is not None) == is_right
 
 
 @pytest.mark.parametrize("cut", [0, 3, 100, -1])

@@ -141,8 +141,14 @@ class PartOrigin:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
         texts = (origin.bucket, origin.source_bucket, origin.manifest_key, origin.checksum, *origin.files)
-        numbers = (origin.report_files, origin.matched_objects or 0, origin.listed_objects or 0)
-        is_one = all(isinstance(text, str) for text in texts) and all(isinstance(number, int) for number in numbers)
+        counts = (origin.matched_objects, origin.listed_objects)
+        facts = (origin.has_plus, origin.has_escaped_plus)
+        is_one = (
+            all(isinstance(text, str) for text in texts)
+            and type(origin.report_files) is int
+            and all(count is None or type(count) is int for count in counts)
+            and all(fact is None or isinstance(fact, bool) for fact in facts)
+        )
         return origin if is_one else None
 
 
