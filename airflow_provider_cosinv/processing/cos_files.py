@@ -199,7 +199,7 @@ class COSFileSystem(AbstractFileSystem):  # type: ignore[misc]
         if mode == "wb":
             return COSWriter(self._publish, path, tempfile.NamedTemporaryFile(prefix="cosinv-"))
         if mode != "rb":
-            raise NotImplementedError(f"COS cannot open an object with mode {mode!r}. Use 'r', 'rb', 'w' or 'wb'.")
+            raise NotImplementedError(f"COS cannot open an object with mode {shown(mode)}. Use 'r', 'rb', 'w' or 'wb'.")
         with self._missing(path):
             found = self._object(path)
             found.look()
