@@ -164,7 +164,7 @@ def _parse_moment(value: datetime | str | None, parameter: str) -> datetime | No
         return value
     try:
         return datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-    except (AttributeError, ValueError):
+    except (AttributeError, TypeError, ValueError):
         raise COSInventoryConfigurationError(
             f"{quoted(value)} is not a valid time.",
             parameter=parameter,

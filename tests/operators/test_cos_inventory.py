@@ -192,6 +192,7 @@ class TestSlowDelivery:
         ("tags", "age=18"),
         ("storage_classes", "STANDARD"),
         ("created_after", "yesterday"),
+        ("created_after", b"2026-01-31T00:00:00Z"),
         ("created_before", "2026-01-31T00:00:00"),
         ("included_object_versions", "Latest"),
         ("optional_fields", ["Sizes"]),
