@@ -313,7 +313,8 @@ class AsyncCOSClient:
                 pace.check()
                 yield piece
         except _FAULTS as error:
-            raise self._fault(error, request) from _cause_of(error)
+            # Not from the cause: aiohttp's text has several lines, and may quote what came.
+            raise self._fault(error, request) from None
         if announced is not None and size < announced:
             raise cut_short(answer, request)
 

@@ -100,6 +100,16 @@ def test_no_cause_of_an_error_holds_the_password_of_a_proxy(half, server, settin
         assert secret not in "\n".join(told)
 
 
+def test_no_cause_of_a_cut_answer_has_several_lines(half, server, settings):
+    server.answer(Reply(body=b"x" * 5000, cut_after=3))
+    with pytest.raises(COSInventoryTransientError) as caught:
+        half.call(settings, "get_object", BUCKET, "k", max_bytes=10_000)
+    error = caught.value
+    while error is not None:
+        assert str(error).isprintable()
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
 @pytest.mark.parametrize("place", ["http://elsewhere.invalid/", "http://[::1", "\udcff", "/"])
 def test_a_redirect_is_not_followed_whatever_it_says(half, server, settings, place):
     server.answer(Reply(status=307, headers={"Location": place.encode("utf-8", "surrogateescape").decode("latin-1")}))
