@@ -343,3 +343,21 @@ class TestManyMegabytes:
         payloads = asyncio.run(watch())
         assert not found
         assert len(payloads) == (kind == "honest" or way == "wait")
+
+    def test_no_call_of_a_watcher_takes_over_a_mebibyte_of_a_listing(self, server, supervisor, held):
+        look, found = held
+        # Folders as long as COS allows, and more of them than a page of COS has.
+        listing = listing_of(TODAY, *(f"{n:0800x}" for n in range(1400)))
+        assert len(listing) > MIB
+        answer(server, {**bucket_of(SOUND), "": Reply(body=listing)})
+
+        async def watch() -> list[Any]:
+            sys.setprofile(look)
+            try:
+                return await watched(supervisor, make_watcher())
+            finally:
+                sys.setprofile(None)
+
+        payloads = asyncio.run(watch())
+        assert not found
+        assert [payload["date"] for payload in payloads] == [TODAY]
