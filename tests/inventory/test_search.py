@@ -241,6 +241,18 @@ def test_the_sighting_nearest_to_a_report_is_told(dates: tuple[str, str]) -> Non
 PAST = dataclasses.replace(SEARCH, past_dates=("20221120",), past_not_before=NOW)
 
 
+def test_past_report_is_not_taken_while_newer_one_is_being_written() -> None:
+    search = dataclasses.replace(PAST, dates=("20221121", "20221120"))
+    past = report("20221120")
+    newer = report("20221121")
+    begun = {key: found for key, found in newer.items() if key.endswith("manifest.checksum")}
+
+    assert look_at(past, search)[0].ready
+    assert look_at({**past, **begun}, search)[0].state == "incomplete"
+    sighting, _ = look_at({**past, **newer}, search)
+    assert (sighting.ready, sighting.manifest_key) == (True, f"{PREFIX}/20221121/manifest.json")
+
+
 @pytest.mark.parametrize("search", [SEARCH, SEVERAL, PAST, dataclasses.replace(SEARCH, not_before=None)])
 def test_a_search_survives_json(search: ReportSearch) -> None:
     assert ReportSearch.from_dict(json.loads(json.dumps(search.as_dict()))) == search

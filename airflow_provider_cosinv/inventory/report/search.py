@@ -156,13 +156,17 @@ def look(search: ReportSearch, *, grace: timedelta) -> Generator[Wanted, Found |
     :param search: where and how
     :param grace: how long checksum and manifest may disagree, counted from the later write of the two: a report
         may be being rewritten
-    :returns: the first report that is ready; otherwise the sighting that is nearest to it
+    :returns: the first report that is ready, none of ``past_dates`` while a newer one is being written; otherwise the
+        sighting that is nearest to a report
     :raises COSInventoryCorruptReportError: where they disagree for longer, and no other place has a report
     """
     best = Sighting(state="absent")
     damage = None
     for prefix in search.prefixes:
         for date in search.dates:
+            if best.is_begun and date in search.past_dates:
+                # COS is writing a newer report that can be the job's: it wins, so wait for it.
+                continue
             try:
                 sighting = yield from _look_at(search, prefix, date, grace)
             except COSInventoryCorruptReportError as error:
