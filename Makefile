@@ -12,13 +12,13 @@ BROWSER_TESTS := -m pytest tests/system/test_web_interface.py
 # What its old libraries are warned of is theirs.
 OLD_BROWSER_TESTS := $(BROWSER_TESTS) -o filterwarnings=default
 
-# Half of the tests' time is waiting for answers: two at a time, also on one core.
+# A third of the tests' time is waiting for answers: three at a time on two cores.
 PYTEST := $(BIN)/python -m pytest
-PARALLEL := -n 2 --dist loadfile
+PARALLEL := -n 3 --dist loadfile
 SLOWEST := --durations=20 --durations-min=1
 UNIT := --ignore=tests/airflow --ignore=tests/system
 # In the order of their names, which begins with the longest file; else it would come last and alone.
-AIRFLOW_TESTS := $(PYTEST) $(PARALLEL) --no-loadscope-reorder $(SLOWEST) tests/airflow
+AIRFLOW_TESTS := $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder $(SLOWEST) tests/airflow
 
 # Each program of a running Airflow would compile all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE

@@ -32,7 +32,7 @@ CALLS: dict[str, Callable[[str], Any]] = {
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("text", [DEEP, LONG], ids=["deep", "long"])
 def test_json_of_a_parameter_is_refused_by_name(call: Callable[[str], Any], text: str) -> None:
-    with pytest.raises((COSInventoryConfigurationError, AirflowFailException), match=r"no JSON|parameter: tags"):
+    with pytest.raises((COSInventoryConfigurationError, AirflowFailException), match=r"not JSON|parameter: tags"):
         call(text)
 
 

@@ -154,7 +154,7 @@ def test_parts_of_a_report_can_be_lost_or_wrong_when_it_is_delivered(cos, call, 
     [
         ({"colour": "red"}, "no 'colour'"),
         ({"status": "500"}, "status is '500'"),
-        ({"key": "("}, "no regular expression"),
+        ({"key": "("}, "not a valid regular expression"),
         ({"reset": "maybe"}, "before or after"),
     ],
 )

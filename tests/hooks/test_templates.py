@@ -95,7 +95,7 @@ def test_a_selection_may_be_named_by_digits(dag, cos):
 
 
 def test_what_is_neither_text_nor_digits_is_still_refused_by_name(dag):
-    with pytest.raises(AirflowFailException, match="True is no text") as raised:
+    with pytest.raises(AirflowFailException, match="True is not a string") as raised:
         run(COSInventoryOperator(task_id="submit", **{**ASKED, "prefix": "{{ params.flag }}"}))
     assert raised.value.__cause__.parameter == "prefix"
 

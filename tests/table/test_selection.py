@@ -307,8 +307,8 @@ def test_a_full_disk_may_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
         (["Appid", "Bucket", "Key"], "VersionId must be among them"),
         (["Bucket", "Key", "VersionId"], "Appid must be among them"),
         (["Appid", "Bucket", "Key", "VersionId", "Sice"], "the report has no Sice"),
-        ("Key", "no list"),
-        (["Appid", "Bucket", "Key", None], "no list"),
+        ("Key", "not a list"),
+        (["Appid", "Bucket", "Key", None], "not a list"),
     ],
 )
 def test_columns_that_make_no_inventory_are_refused(engine: Engine, tmp_path: Path, keep: Any, said: str) -> None:
