@@ -75,7 +75,7 @@ types: $(READY)
 unit: $(READY)
 	$(PYTEST) $(PARALLEL) $(SLOWEST) -m "not integration" $(UNIT)
 
-integration: docs airflow slow thorough cell
+integration: docs airflow slow thorough
 
 # By itself: each of the two processes has a running Airflow, which is five programs.
 airflow: $(READY)
