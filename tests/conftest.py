@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 # No deadline: how long an example takes is the machine's affair.
 settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
-settings.register_profile("thorough", max_examples=100, deadline=None)
+settings.register_profile("thorough", max_examples=100, deadline=None, derandomize=True)
 settings.load_profile("quick")
 
 SOURCE = "examplebucket-1250000000"
