@@ -18,7 +18,7 @@ from airflow_provider_cosinv.inventory.names import check_region
 DEFAULT_DOMAIN_SUFFIX = "myqcloud.com"
 # The VPC domain exists below this suffix only (436/6224).
 INTERNAL_DOMAIN_SUFFIX = "tencentcos.cn"
-#: Threads of one client that can talk to COS without opening connections anew.
+#: Connections that one client keeps open: so many threads can share it without reconnecting.
 POOL_SIZE = 16
 
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")

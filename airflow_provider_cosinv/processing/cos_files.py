@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Bytes at the end of an object that are fetched at once and kept: DuckDB begins there, anew for each query. The
-#: footer of a Parquet file fits in unless it has hundreds of row groups.
+#: Bytes at the end of an object, fetched in one request and kept, because DuckDB reads the end first for each query.
+#: The footer of a Parquet file fits unless it has hundreds of row groups.
 TAIL = 64 * 1024
 #: Bytes of one request when a file is read from start to end; what fsspec reads at once, too.
 BLOCK = 5 * 1024 * 1024

@@ -60,7 +60,7 @@ def _is_same_file(path: str, target: str) -> bool:
 
 def _refusal(location: ResultLocation, what: str) -> COSInventoryConfigurationError:
     return COSInventoryConfigurationError(
-        f"{shown(location)} would take the place of {shown(what)}.",
+        f"{shown(location)} would overwrite {shown(what)}.",
         parameter="destination",
         hint="Choose another place for the result: what it is made of must stay.",
     )

@@ -49,7 +49,7 @@ class ResultFile:
         """
         Find out whether it can be published: before the long work.
 
-        :raises COSInventoryConfigurationError: where it would take the place of what it is made of
+        :raises COSInventoryConfigurationError: if it would overwrite one of its inputs
         :raises COSInventoryError: where it cannot be written
         """
         check_replaces_no_source(self.location, self.sources)
@@ -110,7 +110,7 @@ def result_file(
     :param format: ``csv`` or ``parquet``; None is what the end of the destination's name says
     :param client: makes the client of the bucket's region, where the destination is a bucket
     :param sources: what the result is made of
-    :raises COSInventoryConfigurationError: where it would take the place of one of them
+    :raises COSInventoryConfigurationError: if it would overwrite one of them
     :raises COSInventoryError: where it cannot be written
     """
     if not destination:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
-# Of the numbers that DuckDB may be given.
+# A number in a setting must be smaller: DuckDB holds it in 64 bits.
 _LARGEST = 2**63
 # Seconds between two checks of a statement that runs, and between two interruptions of one that must end.
 _PAUSE = 0.1

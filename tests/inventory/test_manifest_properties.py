@@ -56,7 +56,7 @@ def _read_or_refuse(body: bytes) -> None:
 
 _MOST_FILES = 5
 _counts = st.integers(0, 2**63 - 1)
-# Of all files together they are a count, too.
+# Their sum is a count as well.
 _rows = st.integers(0, (2**63 - 1) // _MOST_FILES)
 _column_names = st.lists(
     st.sampled_from([*STANDARD_FIELDS, *VERSION_FIELDS, "x-cos-meta-a", "清单"]), unique=True, max_size=6

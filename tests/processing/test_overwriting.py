@@ -57,7 +57,7 @@ def refused(cos, operator, destination, **parameters):
     """Run a task that must be refused; nothing may be asked of COS, and nothing there may change."""
     before = contents(cos)
     cos.fault(times=None, status=500)
-    with pytest.raises(AirflowFailException, match="would take the place of") as raised:
+    with pytest.raises(AirflowFailException, match="would overwrite") as raised:
         run(operator(task_id="task", destination=destination, **parameters))
     assert cos.faults()[0]["seen"] == 0
     cos.clear_faults()
@@ -106,7 +106,7 @@ class TestAQuery:
             "part by URL": (path, f"file://localhost{path}"),
         }[spelling]
         before = path.read_bytes()
-        with pytest.raises(AirflowFailException, match="would take the place of one of the parts"):
+        with pytest.raises(AirflowFailException, match="would overwrite one of the parts"):
             run(
                 COSInventoryQueryOperator(
                     task_id="ask", sql=SQL, parts=[str(read)], destination=str(destination), allow_partial=True
@@ -166,7 +166,7 @@ class TestAPart:
         cos.put_object(DESTINATION, f"folder/{name}", b"a data file")
         odd = {**manifest, "files": [*manifest["files"], {"key": f"folder/{name}", "size": 11, "md5": "0" * 32}]}
         before = contents(cos)
-        with pytest.raises(AirflowFailException, match=f"folder/{name} would take the place of a file of the report"):
+        with pytest.raises(AirflowFailException, match=f"folder/{name} would overwrite a file of the report"):
             run(
                 COSInventoryToParquetOperator(
                     task_id="convert", manifest=odd, batch=batch, destination=f"cos://{DESTINATION}/folder/"

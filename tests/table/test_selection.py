@@ -340,7 +340,7 @@ def test_a_place_that_is_none_is_refused(change: dict[str, Any], parameter: str)
 def test_the_report_itself_is_not_overwritten(engine: Engine, tmp_path: Path) -> None:
     location = InventoryLocation(bucket=REPORT.bucket, prefix="inv", inventory_id="daily", date="20221120")
 
-    with pytest.raises(COSInventoryConfigurationError, match="take the place of the report") as caught:
+    with pytest.raises(COSInventoryConfigurationError, match="would overwrite the report") as caught:
         select(engine, tmp_path, ROWS, location=location)
 
     assert caught.value.parameter == "inventory_id"

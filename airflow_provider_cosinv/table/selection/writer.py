@@ -129,7 +129,7 @@ def write_inventory(
     key = manifest_key(root, location.date)
     if (location.bucket, key) == (report.bucket, report.manifest_key):
         raise COSInventoryConfigurationError(
-            "The selection would take the place of the report that it is made of.",
+            "The selection would overwrite the report that it is made of.",
             parameter="inventory_id",
             bucket=location.bucket,
             key=key,
